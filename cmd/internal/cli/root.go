@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// options are the global flags, shared by every command.
+type options struct {
+	netns    string   // name or path of the network namespace to work in
+	scratch  bool     // work in a fresh user and network namespace
+	timeout  duration // the whole run may take this long; 0 is no limit
+	json     bool     // machine-readable output
+	dryRun   bool     // every apply becomes a preview
+	readOnly bool     // no socket that could change the kernel is opened
+	chunks   []string // -e, in the order given
+}
+
+// execute parses the command line and runs the command it names.
+func (p *Program) execute(ctx context.Context) error {
+	opt := &options{}
+	root := p.rootCommand(opt)
+	root.SetArgs(separate(p.Args, root))
+	return root.ExecuteContext(ctx)
+}
+
+func (p *Program) rootCommand(opt *options) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ctsh [flags] [FILE [args] | - [args] | -e CHUNK [args]]",
+		Short: "the connection-tracking shell: a prompt and a script runner over the Linux conntrack table",
+		Long: `ctsh is the connection-tracking shell.
+
+  ctsh                  a prompt on a terminal; otherwise the script on standard input
+  ctsh FILE [args]      run a script; arguments after FILE are the script's own
+  ctsh -e CHUNK [args]  run a piece of Lua
+  ctsh - [args]         run the script on standard input
+
+Exit codes: 0 done, 1 script error, 2 usage or syntax, 3 guard, 4 events lost under
+--strict-loss, 5 no privilege, 6 partial failure, 124 --timeout, 130 interrupt.`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return opt.check(cmd) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.start(cmd.Context(), opt, args)
+		},
+	}
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.Flags().SetInterspersed(false)
+	root.Flags().StringArrayVarP(&opt.chunks, "execute", "e", nil, "run `CHUNK` of Lua; may be repeated")
+
+	global := root.PersistentFlags()
+	global.StringVar(&opt.netns, "netns", "", "work in the network namespace `NAME|PATH`")
+	global.BoolVar(&opt.scratch, "scratch", false, "work in a fresh namespace with a real, empty table; needs no root")
+	global.Var(&opt.timeout, "timeout", "end with exit code 124 after `DURATION` (5s, 1h30m, 2d)")
+	global.BoolVar(&opt.json, "json", false, "machine-readable output")
+	global.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, change nothing")
+	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change")
+
+	root.AddCommand(p.runCommand(opt), p.versionCommand(opt))
+	return root
+}
+
+// check refuses flags that contradict each other.
+func (o *options) check(cmd *cobra.Command) error {
+	if o.scratch && o.netns != "" {
+		return usagef("--scratch and --netns exclude each other")
+	}
+	if cmd.HasParent() && len(o.chunks) > 0 {
+		return usagef("-e does not go together with the command %q", cmd.Name())
+	}
+	return nil
+}
+
+// separate puts "--" before the first argument that belongs to a script, so
+// that a script's own arguments are never taken for commands or flags of ours:
+// `ctsh FILE --json` and `ctsh -e CHUNK version` hand theirs over untouched.
+func separate(args []string, root *cobra.Command) []string {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.AddFlagSet(root.Flags())
+	flags.AddFlagSet(root.PersistentFlags())
+
+	chunk := false
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			break
+		}
+		if arg == "-" || !strings.HasPrefix(arg, "-") {
+			if !chunk && isCommand(root, arg) {
+				break
+			}
+			out := append([]string{}, args[:i]...)
+			return append(append(out, "--"), args[i:]...)
+		}
+		flag, inline := lookup(flags, arg)
+		if flag == nil {
+			break // cobra will name the unknown flag
+		}
+		chunk = chunk || flag.Name == "execute"
+		if flag.NoOptDefVal == "" && !inline {
+			i++ // the next argument is the value of this flag
+		}
+	}
+	return append([]string{}, args...) // never nil: cobra would read os.Args
+}
+
+// lookup finds the flag that arg names and reports whether the value is part
+// of the same argument: --flag=value, -evalue.
+func lookup(flags *pflag.FlagSet, arg string) (flag *pflag.Flag, inline bool) {
+	if name, long := strings.CutPrefix(arg, "--"); long {
+		name, _, inline = strings.Cut(name, "=")
+		return flags.Lookup(name), inline
+	}
+	return flags.ShorthandLookup(arg[1:2]), len(arg) > 2
+}
+
+// isCommand reports whether word names a command, including those that cobra
+// adds by itself when it runs.
+func isCommand(root *cobra.Command, word string) bool {
+	switch word {
+	case "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+		return true
+	}
+	for _, c := range root.Commands() {
+		if c.Name() == word {
+			return true
+		}
+	}
+	return false
+}
+
+// noArgs refuses positional arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments, got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// flagError turns what pflag says into a usage error that suggests the flag
+// which was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return usagef("%v", err)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if meant := nearest(unknown.GetSpecifiedName(), names); meant != "" {
+		return usagef("%v; did you mean --%s?", err, meant)
+	}
+	return usagef("%v; `%s --help` lists the flags", err, cmd.CommandPath())
+}
+
+// usageError is a mistake in the command line: exit code 2.
+type usageError struct{ msg string }
+
+func (e *usageError) Error() string { return e.msg }
+
+func usagef(format string, args ...any) error {
+	return &usageError{msg: fmt.Sprintf(format, args...)}
+}
