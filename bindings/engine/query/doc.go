@@ -5,5 +5,5 @@
 // A filter in this package is a conjunction of exact terms, the table form of
 // the filter language. A field that a flow does not have never selects it.
 //
-// The package knows no Lua and opens no socket.
+// The package must not know Lua or open a socket.
 package query

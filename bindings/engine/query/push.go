@@ -1,8 +1,6 @@
 package query
 
 import (
-	"slices"
-
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -49,7 +47,7 @@ func (f Filter) Push(can Ability) wire.Filter {
 			z := uint16(v.Num)
 			k.Zone = &z
 		case can.Status && t.field.Kind == Flag:
-			k.pushStatus(name, v.On)
+			pushStatus(&k, name, v.On)
 		}
 	}
 	family := f.family()
@@ -61,4 +59,76 @@ func (f Filter) Push(can Ability) wire.Filter {
 		k.Reply = pushTuple(one, family, [4]string{"rsrc", "rdst", "rsport", "rdport"})
 	}
 	return k
+}
+
+// pushStatus adds the bit of a status field to the kernel's filter.
+func pushStatus(k *wire.Filter, name string, on bool) {
+	flag, ok := statusFlags[name]
+	if !ok {
+		return
+	}
+	if k.Status == nil {
+		k.Status = &wire.StatusFilter{}
+	}
+	if k.Status.Mask&flag.bit != 0 {
+		return // twice the same bit: what does not agree is sorted out above
+	}
+	k.Status.Mask |= flag.bit
+	if on != flag.not {
+		k.Status.Value |= flag.bit
+	}
+}
+
+// family is the address family that f asks for, 0 where it leaves it open.
+func (f Filter) family() uint8 {
+	for _, t := range f.terms {
+		if t.field.Kind != Address && t.field.Name != "family" {
+			continue
+		}
+		if t.field.Name == "family" && len(t.values) > 1 {
+			continue
+		}
+		v4 := t.values[0].Num == 4 || t.field.Kind == Address && t.values[0].Addr.Is4()
+		for _, v := range t.values {
+			if t.field.Kind == Address && v.Addr.Is4() != v4 {
+				return 0
+			}
+		}
+		if v4 {
+			return wire.FamilyIPv4
+		}
+		return wire.FamilyIPv6
+	}
+	return 0
+}
+
+// pushTuple is the part of one direction that the kernel compares rightly:
+// IPv4 addresses, and the ports of TCP and UDP. names are those of source,
+// destination and their ports.
+func pushTuple(one map[string]Value, family uint8, names [4]string) (t wire.TupleFilter) {
+	t.Tuple.Family = family
+	if family == wire.FamilyIPv4 {
+		if v, ok := one[names[0]]; ok {
+			t.Tuple.Src, t.Bits = v.Addr, t.Bits|wire.FilterSrc
+		}
+		if v, ok := one[names[1]]; ok {
+			t.Tuple.Dst, t.Bits = v.Addr, t.Bits|wire.FilterDst
+		}
+	}
+	v, ok := one["proto"]
+	if !ok {
+		return t
+	}
+	t.Tuple.Proto, _ = wire.ParseProto(v.Str)
+	t.Bits |= wire.FilterProto
+	if t.Tuple.Proto != wire.ProtoTCP && t.Tuple.Proto != wire.ProtoUDP {
+		return t
+	}
+	if v, ok := one[names[2]]; ok {
+		t.Tuple.SrcPort, t.Bits = uint16(v.Num), t.Bits|wire.FilterSrcPort
+	}
+	if v, ok := one[names[3]]; ok {
+		t.Tuple.DstPort, t.Bits = uint16(v.Num), t.Bits|wire.FilterDstPort
+	}
+	return t
 }

@@ -12,6 +12,6 @@
 // have sockets of their own, because a late answer on a shared one would be
 // taken for the answer to the next question.
 //
-// The package does not decide what to change: plans, guards and journals are
+// The package must not decide what to change: plans, guards and journals are
 // above it. It refuses what the kernel would misunderstand (package wire).
 package conntrack

@@ -53,8 +53,9 @@ type Event struct {
 	PortID uint32
 	// NSID is the id of the namespace it happened in, -1 for the listener's.
 	NSID int32
-	// Lost is how many events the kernel dropped, for EventLoss. It counts
-	// all messages to this socket, before the socket filter was asked.
+	// Lost is how many events the kernel dropped, for EventLoss: those that
+	// the socket filter let pass and the buffer had no room for. In reliable
+	// mode it counts the attempts to deliver, of which some are made again.
 	Lost uint64
 	// Received is when the datagram was read (one reading of the clock a
 	// drain).
@@ -109,4 +110,6 @@ type EventStats struct {
 	Overruns uint64 // how often the kernel said so (ENOBUFS)
 	Bad      uint64 // messages that could not be read
 	Reads    uint64 // system calls that brought at least one
+	// ReliableLeft says that the watchdog has left reliable mode.
+	ReliableLeft bool
 }

@@ -91,7 +91,8 @@ func FromFD(fd int) (*NS, error) {
 	return fromOwned(dup, "fd:"+strconv.Itoa(fd), "")
 }
 
-// FD is the descriptor, -1 after Close. It is only good while the NS is open.
+// FD is the descriptor, -1 after Close. It is only good while the NS
+// is open and in reach: keep the NS as long as the number is in use.
 func (ns *NS) FD() int { return int(ns.file.Fd()) }
 
 // Inode identifies the namespace among those alive: it is the number that

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -164,7 +165,7 @@ func (o ReexecOptions) command(marker string) *exec.Cmd {
 		env = os.Environ()
 	}
 	child.Args = append([]string{name}, args...)
-	child.Env = append(env[:len(env):len(env)], marker) // the last one of a name counts
+	child.Env = slices.Concat(env, []string{marker}) // the last one of a name counts
 	child.Stdin, child.Stdout, child.Stderr = orOurs(o.Stdin, os.Stdin), orOurs(o.Stdout, os.Stdout), orOurs(o.Stderr, os.Stderr)
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	return child

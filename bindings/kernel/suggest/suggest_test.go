@@ -5,7 +5,7 @@ import "testing"
 func TestNearest(t *testing.T) {
 	fields := []string{"src", "dst", "sport", "dport", "proto", "bytes"}
 	for word, want := range map[string]string{
-		"sorce": "", "scr": "src", "dprot": "dport", "SPORT": "sport",
+		"sorce": "src", "scr": "src", "dprot": "dport", "SPORT": "sport",
 		"byte": "bytes", "zzzzzz": "", "": "",
 	} {
 		if got := Nearest(word, fields); got != want {

@@ -10,12 +10,12 @@ import (
 // filter is what dump and flush select by (linux ctnetlink_filter), with the
 // kernel's defects.
 type filter struct {
-	family       uint8
-	mark         *masked
-	status       *masked
-	zone         *zone
-	tuple        [2]wire.Tuple
-	parts        [2]uint32
+	family uint8
+	mark   *masked
+	status *masked
+	zone   *zone
+	tuple  [2]wire.Tuple
+	parts  [2]uint32
 }
 
 type masked struct{ value, mask uint32 }

@@ -159,10 +159,7 @@ func (k *Kernel) nextEnd(end time.Time) (f *flow, x *expect) {
 		}
 	}
 	for _, c := range k.expects {
-		if c.permanentLife() || c.expires.After(first) {
-			continue
-		}
-		if f == nil && x == nil || c.expires.Before(first) {
+		if !c.expires.After(first) && (f == nil && x == nil || c.expires.Before(first)) {
 			f, x, first = nil, c, c.expires
 		}
 	}

@@ -191,3 +191,10 @@ func (t *Tuple) check() string {
 	}
 	return ""
 }
+
+// reply makes the message one of the kernel: flags and port as in h, and no
+// NLM_F_REQUEST.
+func (w *builder) reply(h Header) {
+	binary.NativeEndian.PutUint16(w.b[w.start+6:], h.Flags)
+	binary.NativeEndian.PutUint32(w.b[w.start+12:], h.PortID)
+}

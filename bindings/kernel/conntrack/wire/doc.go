@@ -11,7 +11,7 @@
 // CTA_FILTER and the labels, which are host words (linux
 // net/netfilter/nf_conntrack_netlink.c).
 //
-// The package opens no socket, keeps no state between messages and decides
-// nothing about what a request may do: validation here is only of what can be
-// said on the wire.
+// The package must not open a socket, keep state between messages (the numbers
+// of helper names excepted) or decide what may be done: validation here is only
+// of what can be said on the wire.
 package wire

@@ -6,5 +6,5 @@
 // neither is possible they are skipped and say why. Nothing a test does with
 // this package leaves its namespaces.
 //
-// It is for tests only.
+// It is for tests: the product must not import it.
 package netnstest

@@ -119,7 +119,9 @@ func TestWatchProcess(t *testing.T) {
 	gone := ns.Watch(t.Context())
 	_ = sleep.Process.Kill()
 	_ = sleep.Wait()
-	deleted(t, gone, time.Now())
+	if d := deleted(t, gone, time.Now()); d.Replaced {
+		t.Errorf("%+v", d)
+	}
 }
 
 func TestWatchLeavesNothing(t *testing.T) {

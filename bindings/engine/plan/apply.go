@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// Apply makes the change. What the kernel refuses for single flows is in the
+// result; the error is about the plan as a whole, and the result then says how
+// far it came.
+func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Result, error) {
+	began := time.Now()
+	if opt.Max == 0 {
+		opt.Max = DefaultMax
+	}
+	res := &Result{Op: p.Op, DryRun: opt.DryRun}
+	defer func() { res.Took = time.Since(began) }()
+
+	flows := p.flows
+	if p.query != nil {
+		q := *p.query
+		q.Limit = opt.Max + 1
+		var err error
+		if flows, err = collect(ctx, k, q, opt.Ability); err != nil {
+			return res, err
+		}
+	}
+	res.Matched = len(flows) + len(p.direct)
+	if res.Matched > opt.Max {
+		return res, &GuardError{p.Op, opt.Max}
+	}
+	if opt.DryRun || res.Matched == 0 {
+		return res, nil
+	}
+	if len(p.direct) == 1 {
+		return res, p.applyOne(ctx, k, res)
+	}
+	return res, p.applyMany(ctx, k, opt, flows, res)
+}
+
+// applyOne sends a single request; its refusal is an error of the plan.
+func (p *Plan) applyOne(ctx context.Context, k conntrack.Kernel, res *Result) error {
+	err := k.Do(ctx, p.direct[0])
+	var refused *conntrack.Error
+	switch {
+	case err == nil:
+		res.Applied = 1
+	case errors.As(err, &refused):
+		res.Failed, res.Errors = 1, []*conntrack.Error{refused}
+	}
+	return err
+}
+
+func (p *Plan) applyMany(ctx context.Context, k conntrack.Kernel, opt Options, flows []wire.Flow, res *Result) error {
+	b, err := k.Batch(ctx, conntrack.BatchOptions{Size: opt.Batch, StopOnError: opt.StopOnError, Progress: opt.Progress})
+	if err != nil {
+		return err
+	}
+	for i := range flows {
+		req, err := p.change(&flows[i])
+		if err == nil {
+			err = b.Add(req)
+		}
+		if err != nil {
+			return finish(b, res, err)
+		}
+	}
+	for _, req := range p.direct {
+		if err := b.Add(req); err != nil {
+			return finish(b, res, err)
+		}
+	}
+	return finish(b, res, nil)
+}
+
+// finish closes the batch and moves its totals into res.
+func finish(b *conntrack.Batch, res *Result, err error) error {
+	got, closeErr := b.Close()
+	res.Applied, res.Gone = got.Applied, got.Gone
+	res.Failed, res.Unknown = got.Failed+got.Exists, got.Unknown
+	res.Errors = got.Errors
+	if err != nil {
+		return err
+	}
+	return closeErr
+}

@@ -1,0 +1,312 @@
+package conntrack
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/mdlayher/netlink"
+	"github.com/ti-mo/netfilter"
+	"golang.org/x/sys/unix"
+)
+
+// eventSocket is a multicast socket: opened and configured by
+// mdlayher/netlink, read by recvmmsg into the caller's buffers.
+type eventSocket struct {
+	conn   *netlink.Conn
+	raw    syscall.RawConn
+	closed atomic.Bool
+	info   EventSocketInfo
+
+	// One call to ReceiveMany or Drops at a time; what follows is its state, kept here
+	// so that it allocates nothing.
+	hdrs []unix.Mmsghdr
+	iovs []unix.Iovec
+	ctrl []controlSpace // with AllNSID, else nil
+	read func(fd uintptr) bool
+	want int
+	wait bool
+	n    int
+	err  error
+	tail tail
+
+	control func(fd uintptr)
+	mem     memInfo
+}
+
+// controlSpace takes the one control message the kernel sends here, a cmsghdr
+// and an int32, with room for a second.
+type controlSpace [64]byte
+
+// defaultRcvBuf is the receive buffer where the options name none.
+const defaultRcvBuf = 8 << 20
+
+// groups are the multicast groups by kind.
+var groups = [...]netfilter.NetlinkGroup{
+	EventNew:        netfilter.GroupCTNew,
+	EventUpdate:     netfilter.GroupCTUpdate,
+	EventDestroy:    netfilter.GroupCTDestroy,
+	EventExpNew:     netfilter.GroupCTExpNew,
+	EventExpUpdate:  netfilter.GroupCTExpUpdate,
+	EventExpDestroy: netfilter.GroupCTExpDestroy,
+}
+
+// dialEvents opens an event socket in the namespace of the descriptor netns (0
+// is that of the calling thread). Buffer, options and program are set before
+// the groups are joined, so that nothing comes in that they should have kept
+// out.
+func dialEvents(netns int, opt EventOptions) (EventSocket, error) {
+	if err := opt.check(); err != nil {
+		return nil, err
+	}
+	prog, err := opt.Filter.compile()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: netns})
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	s := &eventSocket{conn: conn}
+	if err := s.configure(opt); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("configure event socket: %w", err)
+	}
+	if prog != nil {
+		if err := conn.SetBPF(prog); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("attach socket filter: %w", err)
+		}
+		s.info.BPF = true
+	}
+	for _, kind := range opt.kinds() {
+		if err := conn.JoinGroup(uint32(groups[kind])); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("join the group of %s events: %w", kind, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *eventSocket) configure(opt EventOptions) (err error) {
+	if s.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
+	want := opt.RcvBuf
+	if want == 0 {
+		want = defaultRcvBuf
+	}
+	// SO_RCVBUFFORCE, and SO_RCVBUF where that is not permitted.
+	if err := s.conn.SetReadBuffer(want); err != nil {
+		return err
+	}
+	if s.info.RcvBuf, err = s.conn.ReadBuffer(); err != nil {
+		return err
+	}
+	// The kernel counts twice what is asked for, to pay for its overhead.
+	if got := s.info.RcvBuf / 2; got < want {
+		s.info.Hint = fmt.Sprintf("receive buffer is %d bytes of the %d asked for: "+
+			"run with CAP_NET_ADMIN in the initial user namespace, or raise the limit there: sysctl -w net.core.rmem_max=%d",
+			got, want, want)
+	}
+	if opt.Reliable {
+		if err := s.conn.SetOption(netlink.BroadcastError, true); err != nil {
+			return fmt.Errorf("reliable mode: %w", err)
+		}
+	}
+	if opt.AllNSID {
+		if err := s.conn.SetOption(netlink.ListenAllNSID, true); err != nil {
+			return fmt.Errorf("listen to all namespaces: %w", err)
+		}
+		s.ctrl = []controlSpace{}
+	}
+	s.info.PortID = s.conn.PID()
+	s.read, s.control = s.receive, s.inspect
+	return nil
+}
+
+// LeaveReliable ends reliable mode: the kernel frees what it could not
+// deliver instead of keeping it.
+func (s *eventSocket) LeaveReliable() error {
+	return s.conn.SetOption(netlink.BroadcastError, false)
+}
+
+// ReceiveMany implements EventSocket. A read ends where the kernel dropped
+// messages: it never returns such from both sides of a gap, as far as the
+// kernel lets that be seen. N is the length of the message, also where the
+// buffer was too small for it.
+func (s *eventSocket) ReceiveMany(msgs []Datagram, wait bool) (int, error) {
+	if err, done := s.tail.next(wait); done {
+		return 0, err
+	}
+	if s.tail.follow {
+		return s.receiveTail(msgs)
+	}
+	err := s.call(msgs, wait)
+	return s.n, err
+}
+
+// call runs one recvmmsg through the poller and leaves in s.n how many
+// datagrams it brought.
+func (s *eventSocket) call(msgs []Datagram, wait bool) error {
+	s.aim(msgs)
+	s.want, s.wait, s.n, s.err = len(msgs), wait, 0, nil
+	perr := s.raw.Read(s.read)
+	if s.err != nil || perr != nil {
+		s.n = 0
+		return s.wrap("receive events", s.err, perr)
+	}
+	s.finish(msgs[:s.n])
+	return nil
+}
+
+// wrap joins the error of the system call and that of the poller, and names
+// our own closing.
+func (s *eventSocket) wrap(op string, sys, poll error) error {
+	switch {
+	case sys == nil && poll == nil:
+		return nil
+	case s.closed.Load():
+		return ErrClosed
+	case poll != nil && errors.Is(poll, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case poll != nil:
+		return poll
+	}
+	s.tail.overrun(sys)
+	return os.NewSyscallError("netlink "+op, sys)
+}
+
+// receive is what the poller calls: once, and again whenever the socket
+// becomes readable, until it returns true.
+func (s *eventSocket) receive(fd uintptr) bool {
+	for {
+		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(s.hdrs))),
+			uintptr(s.want), unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
+		switch errno {
+		case 0:
+			s.n = int(n)
+			return true
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return !s.wait
+		}
+		s.err = errno
+		return true
+	}
+}
+
+// aim points the headers at the buffers. They stay as they are from call to
+// call, but for what the kernel writes into them.
+func (s *eventSocket) aim(msgs []Datagram) {
+	if len(s.hdrs) < len(msgs) {
+		s.hdrs = make([]unix.Mmsghdr, len(msgs))
+		s.iovs = make([]unix.Iovec, len(msgs))
+		if s.ctrl != nil {
+			s.ctrl = make([]controlSpace, len(msgs))
+		}
+	}
+	for i := range msgs {
+		iov, hdr := &s.iovs[i], &s.hdrs[i].Hdr
+		if base := unsafe.SliceData(msgs[i].Buf); iov.Base != base || hdr.Iov != iov {
+			iov.Base = base
+			hdr.Iov = iov
+			hdr.SetIovlen(1)
+		}
+		iov.SetLen(len(msgs[i].Buf))
+		if s.ctrl != nil {
+			hdr.Control = &s.ctrl[i][0]
+			hdr.SetControllen(len(s.ctrl[i]))
+		}
+	}
+}
+
+// finish tells the datagrams how much they hold and where they are from.
+func (s *eventSocket) finish(msgs []Datagram) {
+	for i := range msgs {
+		msgs[i].N = int(s.hdrs[i].Len)
+		msgs[i].NSID = -1
+		if s.ctrl != nil {
+			msgs[i].NSID = s.ctrl[i].nsid(int(s.hdrs[i].Hdr.Controllen))
+		}
+	}
+}
+
+// nsid reads the NETLINK_LISTEN_ALL_NSID control message, which is missing
+// for the socket's own namespace.
+func (c *controlSpace) nsid(n int) int32 {
+	b := c[:min(n, len(c))]
+	for len(b) >= unix.SizeofCmsghdr {
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+		size := int(h.Len)
+		if size < unix.SizeofCmsghdr || size > len(b) {
+			break
+		}
+		if h.Level == unix.SOL_NETLINK && h.Type == unix.NETLINK_LISTEN_ALL_NSID && size >= unix.SizeofCmsghdr+4 {
+			return *(*int32)(unsafe.Pointer(&b[unix.SizeofCmsghdr]))
+		}
+		b = b[min(unix.CmsgSpace(size-unix.SizeofCmsghdr), len(b)):]
+	}
+	return -1
+}
+
+// memInfo is SO_MEMINFO: an array of counters of the socket.
+type memInfo [9]uint32
+
+// Places in it (linux include/uapi/linux/sock_diag.h).
+const (
+	memRmemAlloc = 0 // bytes queued
+	memDrops     = 8
+)
+
+// inspect is what the poller calls to fill s.mem.
+func (s *eventSocket) inspect(fd uintptr) {
+	size := uint32(unsafe.Sizeof(s.mem))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+		uintptr(unsafe.Pointer(&s.mem)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		s.err = errno
+	}
+}
+
+func (s *eventSocket) memInfo() error {
+	s.err = nil
+	perr := s.raw.Control(s.control)
+	return s.wrap("read SO_MEMINFO", s.err, perr)
+}
+
+// queued is how many bytes wait to be read, as the kernel weighs them.
+func (s *eventSocket) queued() (uint32, error) {
+	err := s.memInfo()
+	return s.mem[memRmemAlloc], err
+}
+
+// Drops implements EventSocket.
+func (s *eventSocket) Drops() (uint32, error) {
+	err := s.memInfo()
+	return s.mem[memDrops], err
+}
+
+// Info implements EventSocket.
+func (s *eventSocket) Info() EventSocketInfo { return s.info }
+
+// SetDeadline implements EventSocket.
+func (s *eventSocket) SetDeadline(t time.Time) error {
+	if err := s.conn.SetReadDeadline(t); err != nil && !s.closed.Load() {
+		return err
+	}
+	return nil
+}
+
+// Close implements EventSocket.
+func (s *eventSocket) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return s.conn.Close()
+}

@@ -1,0 +1,124 @@
+package fake
+
+// faults are what goes wrong on order.
+type faults struct {
+	loseNext  int // events
+	loseEvery int
+	count     int // events since loseEvery was set
+	late      int // sends
+	cutNext   int // datagrams
+	failDumps int
+	atStep    int
+	atStepDo  func(*Kernel)
+	stepsDone int
+}
+
+// LoseEvents makes every listener miss the next n events, with the drops and
+// the ENOBUFS of an overrun. What comes before the queue is empty is lost too.
+func (k *Kernel) LoseEvents(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.loseNext = n
+}
+
+// LoseEveryEvent makes listeners miss every n-th event, none when 0.
+func (k *Kernel) LoseEveryEvent(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.loseEvery, k.faults.count = n, 0
+}
+
+// lose decides about one event to one listener.
+func (f *faults) lose() bool {
+	if f.loseNext > 0 {
+		f.loseNext--
+		return true
+	}
+	f.count++
+	return f.loseEvery > 0 && f.count%f.loseEvery == 0
+}
+
+// DelayAnswers withholds the answers to the next n sends until a receive has
+// run into its deadline; then they arrive, late.
+func (k *Kernel) DelayAnswers(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.late = n
+}
+
+func (f *faults) hold() bool {
+	if f.late > 0 {
+		f.late--
+		return true
+	}
+	return false
+}
+
+// CutDatagrams cuts the next n answers in half, as a receive buffer that is
+// too small does.
+func (k *Kernel) CutDatagrams(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.cutNext = n
+}
+
+func (f *faults) cut() bool {
+	if f.cutNext > 0 {
+		f.cutNext--
+		return true
+	}
+	return false
+}
+
+// FailDumps makes the next n dumps lose their next datagram, with ENOBUFS.
+func (k *Kernel) FailDumps(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.failDumps = n
+}
+
+// DuringDump calls fn once, before the n-th datagram (from 1) of dumps that
+// is made from now on. fn runs in the kernel and changes it by its own
+// sysctls: with another number of buckets the dump goes on in a table where
+// flows have moved, and misses some or sees some twice.
+func (k *Kernel) DuringDump(n int, fn func(*Sysctls)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.stepsDone, k.faults.atStep = 0, n
+	k.faults.atStepDo = func(k *Kernel) {
+		fn(&k.sys)
+		if k.sys.Buckets = max(k.sys.Buckets, 1); k.sys.Buckets != len(k.table.buckets) {
+			k.table.resize(k.sys.Buckets)
+		}
+	}
+}
+
+// dumpStep runs before each datagram of a dump and tells whether it is lost.
+func (f *faults) dumpStep(k *Kernel) (lost bool) {
+	if f.stepsDone++; f.atStepDo != nil && f.stepsDone == f.atStep {
+		do := f.atStepDo
+		f.atStepDo = nil
+		do(k)
+	}
+	if f.failDumps > 0 {
+		f.failDumps--
+		return true
+	}
+	return false
+}
+
+// SetPrivileged gives or takes CAP_NET_ADMIN: without it every request and
+// every new listener is EPERM.
+func (k *Kernel) SetPrivileged(on bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.opt.Unprivileged = !on
+}
+
+// CloseSockets closes every socket under its user, listeners too. New ones
+// can be opened.
+func (k *Kernel) CloseSockets() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.closeSockets()
+}

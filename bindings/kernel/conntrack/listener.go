@@ -1,0 +1,337 @@
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// Listener receives events. It has joined its groups when it is made: what
+// happens from then on is received or counted as lost, whether or not Run has
+// been called yet.
+type Listener struct {
+	sock   EventSocket
+	opt    EventOptions
+	client *Client
+	closed atomic.Bool
+	busy   atomic.Bool
+	stop   context.CancelFunc // of the watchdog
+
+	received, lost, overruns, bad, reads atomic.Uint64
+	unreliable                           atomic.Bool
+	gone                                 atomic.Pointer[goneError]
+
+	// Of Run's goroutine alone.
+	msgs   []Datagram
+	fn     func(*Event) error
+	event  Event
+	view   wire.View
+	expect wire.Expect
+	drops  dropCounter
+	gap    gap
+	nap    nap
+	tick   time.Time // when the counter is read again
+}
+
+// Size of a read: that many messages of at most so many bytes. Events are
+// some 300 bytes, with every attribute there is less than 1500.
+const (
+	readMessages = 64
+	messageSize  = 4 << 10
+)
+
+// tickEvery is how often the drop counter is read where nothing asks for it.
+const tickEvery = time.Second
+
+// errListening says that Run is running already.
+var errListening = errors.New("conntrack: listener is running already")
+
+func newListener(sock EventSocket, opt EventOptions, c *Client) *Listener {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Listener{sock: sock, opt: opt, client: c, stop: stop}
+	buf := make([]byte, readMessages*messageSize)
+	l.msgs = make([]Datagram, readMessages)
+	for i := range l.msgs {
+		l.msgs[i].Buf = buf[i*messageSize : (i+1)*messageSize : (i+1)*messageSize]
+	}
+	l.nap.size = sock.Info().RcvBuf
+	if opt.Reliable {
+		go l.watchdog(ctx)
+	}
+	return l
+}
+
+// Run calls fn for every event, in the caller's goroutine, until ctx ends, the
+// listener is closed or fn returns an error, which Run returns as it is;
+// [ErrStop] ends it without one. The event and what it points to are used
+// again for the next.
+//
+// Loss is an event too: after an overrun fn gets an EventLoss between the last
+// event from before the gap and the first from after it. Where a handler is
+// always behind, so that the end of the queue is never seen, it comes within a
+// second. Losses noticed when Run ends are in Stats only.
+//
+// Run may be called again after it has ended. A deleted namespace ends it with
+// an error that is [ErrNamespaceGone], if the namespace was opened by name.
+func (l *Listener) Run(ctx context.Context, fn func(*Event) error) error {
+	if l.busy.Swap(true) {
+		return errListening
+	}
+	defer l.busy.Store(false)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wake := func() { _ = l.sock.SetDeadline(time.Unix(1, 0)) }
+	defer context.AfterFunc(ctx, wake)()
+	l.watchNamespace(ctx, wake)
+	l.fn = fn
+	err := l.loop(ctx)
+	// The last reading makes the statistics exact; the loop's error counts.
+	if n, derr := l.readDrops(); derr == nil {
+		l.lost.Add(n)
+	}
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
+}
+
+func (l *Listener) loop(ctx context.Context) error {
+	wait, drained := true, 0
+	l.tick = time.Time{}
+	for {
+		if err := l.pause(ctx); err != nil {
+			return err
+		}
+		n, err := l.sock.ReceiveMany(l.msgs, wait)
+		switch {
+		case err == nil:
+		case errors.Is(err, syscall.ENOBUFS):
+			l.overruns.Add(1)
+			if l.gap.overrun() {
+				if err := l.reportLoss(); err != nil {
+					return err
+				}
+			}
+			wait = false
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			l.tick = time.Time{} // time for the next, or the end
+			continue
+		default:
+			return err
+		}
+		if n > 0 {
+			l.reads.Add(1)
+			if err := l.deliver(l.msgs[:n]); err != nil {
+				return err
+			}
+		}
+		drained += n
+		if n == len(l.msgs) {
+			wait = false
+			continue
+		}
+		if l.gap.drained() {
+			if err := l.reportLoss(); err != nil {
+				return err
+			}
+		}
+		d := l.nap.after(drained)
+		if d > 0 {
+			time.Sleep(d)
+		}
+		wait, drained = d == 0, 0
+	}
+}
+
+// pause is what is done between two reads: look whether it is over, and once
+// a second read the counter and wind the clock that ends a blocking read.
+func (l *Listener) pause(ctx context.Context) error {
+	if err := l.over(ctx); err != nil {
+		return err
+	}
+	now := time.Now()
+	if now.Before(l.tick) {
+		return nil
+	}
+	l.tick = now.Add(tickEvery)
+	if err := l.sock.SetDeadline(l.tick); err != nil {
+		return err
+	}
+	// Who ended the context meanwhile may have set his deadline before ours.
+	if err := l.over(ctx); err != nil {
+		return err
+	}
+	return l.reportLoss()
+}
+
+// over tells whether there is a reason to end.
+func (l *Listener) over(ctx context.Context) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if gone := l.gone.Load(); gone != nil {
+		return gone
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// readDrops returns how much was lost since the last reading.
+func (l *Listener) readDrops() (uint64, error) {
+	now, err := l.sock.Drops()
+	if err != nil {
+		return 0, err
+	}
+	return l.drops.advance(now), nil
+}
+
+// reportLoss reads the counter and passes on what was lost.
+func (l *Listener) reportLoss() error {
+	n, err := l.readDrops()
+	if err != nil || n == 0 {
+		return err
+	}
+	l.lost.Add(n)
+	l.event = Event{Kind: EventLoss, NSID: -1, Lost: n, Received: time.Now()}
+	return l.fn(&l.event)
+}
+
+// deliver passes on what one read brought.
+func (l *Listener) deliver(msgs []Datagram) error {
+	now := time.Now()
+	var received, bad uint64
+	defer func() { l.count(received, bad) }()
+	for i := range msgs {
+		d := &msgs[i]
+		if d.N > len(d.Buf) {
+			received, bad = received+1, bad+1
+			continue
+		}
+		for rest := d.Buf[:d.N]; len(rest) > 0; {
+			msg, next, ok := wire.Next(rest)
+			if !ok {
+				received, bad = received+1, bad+1
+				break
+			}
+			rest = next
+			received++
+			if !l.decode(msg) {
+				bad++
+				continue
+			}
+			l.event.NSID, l.event.Received = d.NSID, now
+			if err := l.fn(&l.event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Listener) count(received, bad uint64) {
+	l.received.Add(received)
+	if bad > 0 {
+		l.bad.Add(bad)
+	}
+}
+
+// decode reads msg into the event.
+func (l *Listener) decode(msg []byte) bool {
+	h, ok := wire.ReadHeader(msg)
+	if !ok {
+		return false
+	}
+	e := &l.event
+	*e = Event{PortID: h.PortID}
+	// An event that made something has the flags of a request to make it.
+	made := h.Flags&(wire.FlagCreate|wire.FlagExcl) != 0
+	switch h.Type {
+	case uint16(wire.SubsysConntrack)<<8 | wire.MsgNew:
+		e.Kind = EventUpdate
+		if made {
+			e.Kind = EventNew
+		}
+	case uint16(wire.SubsysConntrack)<<8 | wire.MsgDelete:
+		e.Kind = EventDestroy
+	case uint16(wire.SubsysExpect)<<8 | wire.MsgExpNew:
+		e.Kind = EventExpUpdate
+		if made {
+			e.Kind = EventExpNew
+		}
+	case uint16(wire.SubsysExpect)<<8 | wire.MsgExpDelete:
+		e.Kind = EventExpDestroy
+	default:
+		return false
+	}
+	if e.Kind >= EventExpNew {
+		e.Expect = &l.expect
+		return wire.ParseExpect(msg, &l.expect) == nil
+	}
+	e.View = &l.view
+	return l.view.Reset(msg) == nil
+}
+
+// Stats returns the counts so far. It may be called at any time. Between two
+// readings of the kernel's counter (a second at most while Run runs) Lost may
+// lag behind.
+func (l *Listener) Stats() EventStats {
+	return EventStats{
+		Received: l.received.Load(),
+		Lost:     l.lost.Load(),
+		Overruns: l.overruns.Load(),
+		Bad:      l.bad.Load(),
+		Reads:    l.reads.Load(),
+
+		ReliableLeft: l.unreliable.Load(),
+	}
+}
+
+// Info tells what the socket was given of what was asked for.
+func (l *Listener) Info() EventSocketInfo { return l.sock.Info() }
+
+// Close ends Run and leaves the groups.
+func (l *Listener) Close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	l.stop()
+	err := l.sock.Close()
+	if l.client != nil {
+		l.client.forget(l)
+	}
+	return err
+}
+
+// kinds returns what to listen to.
+func (o *EventOptions) kinds() []EventKind {
+	if len(o.Kinds) == 0 {
+		return []EventKind{EventNew, EventUpdate, EventDestroy}
+	}
+	return o.Kinds
+}
+
+// check refuses options that make no sense.
+func (o *EventOptions) check() error {
+	for _, k := range o.Kinds {
+		if k >= EventLoss {
+			return &wire.FieldError{Op: "listen to events", Field: "kind", Msg: fmt.Sprintf("%d cannot be listened to", k)}
+		}
+	}
+	if o.RcvBuf < 0 || o.RcvBuf > maxRcvBuf {
+		return &wire.FieldError{Op: "listen to events", Field: "receive buffer", Msg: fmt.Sprintf("%d bytes: want 0 to %d", o.RcvBuf, maxRcvBuf)}
+	}
+	return o.Filter.check()
+}
+
+// maxRcvBuf is the largest buffer the kernel takes: it doubles the number and
+// keeps it in an int.
+const maxRcvBuf = 1<<30 - 1
