@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,7 +23,7 @@ type eventSocket struct {
 	closed atomic.Bool
 	info   EventSocketInfo
 
-	// One call to ReceiveMany or Drops at a time; what follows is its state, kept here
+	// One call to ReceiveMany at a time; what follows is its state, kept here
 	// so that it allocates nothing.
 	hdrs []unix.Mmsghdr
 	iovs []unix.Iovec
@@ -34,8 +35,10 @@ type eventSocket struct {
 	err  error
 	tail tail
 
+	mu      sync.Mutex // guards what follows, the state of memInfo
 	control func(fd uintptr)
 	mem     memInfo
+	memErr  error
 }
 
 // controlSpace takes the one control message the kernel sends here, a cmsghdr
@@ -158,6 +161,7 @@ func (s *eventSocket) call(msgs []Datagram, wait bool) error {
 	perr := s.raw.Read(s.read)
 	if s.err != nil || perr != nil {
 		s.n = 0
+		s.tail.overrun(s.err)
 		return s.wrap("receive events", s.err, perr)
 	}
 	s.finish(msgs[:s.n])
@@ -177,7 +181,6 @@ func (s *eventSocket) wrap(op string, sys, poll error) error {
 	case poll != nil:
 		return poll
 	}
-	s.tail.overrun(sys)
 	return os.NewSyscallError("netlink "+op, sys)
 }
 
@@ -270,27 +273,25 @@ func (s *eventSocket) inspect(fd uintptr) {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&s.mem)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		s.err = errno
+		s.memErr = errno
 	}
 }
 
-func (s *eventSocket) memInfo() error {
-	s.err = nil
+// memory reads one of the counters.
+func (s *eventSocket) memory(i int) (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.memErr = nil
 	perr := s.raw.Control(s.control)
-	return s.wrap("read SO_MEMINFO", s.err, perr)
+	return s.mem[i], s.wrap("read SO_MEMINFO", s.memErr, perr)
 }
 
 // queued is how many bytes wait to be read, as the kernel weighs them.
-func (s *eventSocket) queued() (uint32, error) {
-	err := s.memInfo()
-	return s.mem[memRmemAlloc], err
-}
+func (s *eventSocket) queued() (uint32, error) { return s.memory(memRmemAlloc) }
 
-// Drops implements EventSocket.
-func (s *eventSocket) Drops() (uint32, error) {
-	err := s.memInfo()
-	return s.mem[memDrops], err
-}
+// Drops implements EventSocket. It may be called while another goroutine
+// receives.
+func (s *eventSocket) Drops() (uint32, error) { return s.memory(memDrops) }
 
 // Info implements EventSocket.
 func (s *eventSocket) Info() EventSocketInfo { return s.info }

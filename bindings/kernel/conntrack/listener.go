@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,16 +28,22 @@ type Listener struct {
 	unreliable                           atomic.Bool
 	gone                                 atomic.Pointer[goneError]
 
+	dropMu sync.Mutex
+	drops  dropCounter
+
 	// Of Run's goroutine alone.
 	msgs   []Datagram
+	unread []Datagram // the part of msgs that fn has not seen
+	offset int        // where in the first of them
 	fn     func(*Event) error
 	event  Event
 	view   wire.View
 	expect wire.Expect
-	drops  dropCounter
 	gap    gap
 	nap    nap
 	tick   time.Time // when the counter is read again
+
+	reported uint64 // of lost, to fn
 }
 
 // Size of a read: that many messages of at most so many bytes. Events are
@@ -75,9 +82,10 @@ func newListener(sock EventSocket, opt EventOptions, c *Client) *Listener {
 // Loss is an event too: after an overrun fn gets an EventLoss between the last
 // event from before the gap and the first from after it. Where a handler is
 // always behind, so that the end of the queue is never seen, it comes within a
-// second. Losses noticed when Run ends are in Stats only.
+// second.
 //
-// Run may be called again after it has ended. A deleted namespace ends it with
+// Run may be called again after it has ended, and goes on with the next event
+// and with what was lost meanwhile. A deleted namespace ends it with
 // an error that is [ErrNamespaceGone], if the namespace was opened by name.
 func (l *Listener) Run(ctx context.Context, fn func(*Event) error) error {
 	if l.busy.Swap(true) {
@@ -91,10 +99,6 @@ func (l *Listener) Run(ctx context.Context, fn func(*Event) error) error {
 	l.watchNamespace(ctx, wake)
 	l.fn = fn
 	err := l.loop(ctx)
-	// The last reading makes the statistics exact; the loop's error counts.
-	if n, derr := l.readDrops(); derr == nil {
-		l.lost.Add(n)
-	}
 	if errors.Is(err, ErrStop) {
 		return nil
 	}
@@ -104,6 +108,9 @@ func (l *Listener) Run(ctx context.Context, fn func(*Event) error) error {
 func (l *Listener) loop(ctx context.Context) error {
 	wait, drained := true, 0
 	l.tick = time.Time{}
+	if err := l.deliver(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := l.pause(ctx); err != nil {
 			return err
@@ -128,7 +135,8 @@ func (l *Listener) loop(ctx context.Context) error {
 		}
 		if n > 0 {
 			l.reads.Add(1)
-			if err := l.deliver(l.msgs[:n]); err != nil {
+			l.unread = l.msgs[:n]
+			if err := l.deliver(ctx); err != nil {
 				return err
 			}
 		}
@@ -185,57 +193,65 @@ func (l *Listener) over(ctx context.Context) error {
 	return nil
 }
 
-// readDrops returns how much was lost since the last reading.
-func (l *Listener) readDrops() (uint64, error) {
-	now, err := l.sock.Drops()
-	if err != nil {
-		return 0, err
+// readDrops adds to the statistics what was lost since the last reading. Once
+// the socket is closed the last reading stands.
+func (l *Listener) readDrops() {
+	l.dropMu.Lock()
+	defer l.dropMu.Unlock()
+	if now, err := l.sock.Drops(); err == nil {
+		l.lost.Add(l.drops.advance(now))
 	}
-	return l.drops.advance(now), nil
 }
 
-// reportLoss reads the counter and passes on what was lost.
+// reportLoss passes on what was lost and not reported yet.
 func (l *Listener) reportLoss() error {
-	n, err := l.readDrops()
-	if err != nil || n == 0 {
-		return err
+	l.readDrops()
+	lost := l.lost.Load()
+	if lost == l.reported {
+		return nil
 	}
-	l.lost.Add(n)
-	l.event = Event{Kind: EventLoss, NSID: -1, Lost: n, Received: time.Now()}
+	l.event = Event{Kind: EventLoss, NSID: -1, Lost: lost - l.reported, Received: time.Now()}
+	l.reported = lost
 	return l.fn(&l.event)
 }
 
-// deliver passes on what one read brought.
-func (l *Listener) deliver(msgs []Datagram) error {
+// deliver passes on what is left of the last read. What it has not come to
+// when fn or ctx end it is left for the next Run.
+func (l *Listener) deliver(ctx context.Context) error {
 	now := time.Now()
 	var received, bad uint64
 	defer func() { l.count(received, bad) }()
-	for i := range msgs {
-		d := &msgs[i]
+	for len(l.unread) > 0 {
+		d := &l.unread[0]
 		if d.N > len(d.Buf) {
 			received, bad = received+1, bad+1
+			l.unread = l.unread[1:]
 			continue
 		}
-		for rest := d.Buf[:d.N]; len(rest) > 0; {
-			msg, next, ok := wire.Next(rest)
-			if !ok {
-				received, bad = received+1, bad+1
-				break
-			}
-			rest = next
-			received++
-			if !l.decode(msg) {
-				bad++
-				continue
-			}
-			l.event.NSID, l.event.Received = d.NSID, now
-			if err := l.fn(&l.event); err != nil {
-				return err
-			}
+		msg, _, ok := wire.Next(d.Buf[l.offset:d.N])
+		if !ok || l.offset+align4(len(msg)) >= d.N {
+			l.unread, l.offset = l.unread[1:], 0
+		} else {
+			l.offset += align4(len(msg))
+		}
+		received++
+		if !ok || !l.decode(msg) {
+			bad++
+			continue
+		}
+		l.event.NSID, l.event.Received = d.NSID, now
+		if err := l.fn(&l.event); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 	}
 	return nil
 }
+
+// align4 is NLMSG_ALIGN.
+func align4(n int) int { return (n + 3) &^ 3 }
 
 func (l *Listener) count(received, bad uint64) {
 	l.received.Add(received)
@@ -280,10 +296,10 @@ func (l *Listener) decode(msg []byte) bool {
 	return l.view.Reset(msg) == nil
 }
 
-// Stats returns the counts so far. It may be called at any time. Between two
-// readings of the kernel's counter (a second at most while Run runs) Lost may
-// lag behind.
+// Stats returns the counts so far, Lost as the kernel has it now. It may be
+// called at any time.
 func (l *Listener) Stats() EventStats {
+	l.readDrops()
 	return EventStats{
 		Received: l.received.Load(),
 		Lost:     l.lost.Load(),
@@ -304,6 +320,7 @@ func (l *Listener) Close() error {
 		return nil
 	}
 	l.stop()
+	l.readDrops()
 	err := l.sock.Close()
 	if l.client != nil {
 		l.client.forget(l)

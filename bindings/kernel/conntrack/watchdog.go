@@ -9,10 +9,7 @@ import (
 )
 
 // goneError says that the namespace of a listener was deleted.
-type goneError struct {
-	namespace string
-	err       error
-}
+type goneError struct{ err error }
 
 func (e *goneError) Error() string { return "listen to events: " + e.err.Error() }
 
@@ -26,7 +23,8 @@ func (e *goneError) Unwrap() error { return e.err }
 // waits for ever.
 type namespaceWatcher interface {
 	// Watch delivers one error when the namespace is gone, and is closed
-	// after that or when ctx ends.
+	// after that or when ctx ends. A nil channel says that this cannot be
+	// seen.
 	Watch(ctx context.Context) <-chan error
 }
 
@@ -40,9 +38,12 @@ func (l *Listener) watchNamespace(ctx context.Context, wake func()) {
 		return
 	}
 	gone := w.Watch(ctx)
+	if gone == nil {
+		return
+	}
 	go func() {
-		if err, ok := <-gone; ok && err != nil && ctx.Err() == nil {
-			l.gone.Store(&goneError{l.client.transport.Name(), err})
+		if err := <-gone; err != nil && ctx.Err() == nil {
+			l.gone.Store(&goneError{err})
 			wake()
 		}
 	}()
@@ -84,7 +85,7 @@ func (l *Listener) watchdog(ctx context.Context) {
 // number of all entries, which costs nothing.
 func (l *Listener) pinned(ctx context.Context) bool {
 	t, err := l.client.Count(ctx)
-	if err != nil || t.Max == 0 {
+	if err != nil || !t.HasMax || t.Max == 0 {
 		return false
 	}
 	limit := int(t.Max / pinnedShare)

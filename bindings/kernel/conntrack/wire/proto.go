@@ -54,7 +54,7 @@ func ProtoNames() []string {
 func ParseProto(s string) (uint8, bool) {
 	lower := strings.ToLower(s)
 	for i, name := range protoStrings {
-		if name == lower {
+		if name == lower || strconv.Itoa(i) == s {
 			return uint8(i), true
 		}
 	}
