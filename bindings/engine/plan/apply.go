@@ -20,6 +20,9 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 	res := &Result{Op: p.Op, DryRun: opt.DryRun}
 	defer func() { res.Took = time.Since(began) }()
 
+	if p.act != nil {
+		return res, p.applyAct(res)
+	}
 	flows := p.flows
 	if p.query != nil {
 		q := *p.query
@@ -40,6 +43,20 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 		return res, p.applyOne(ctx, k, res)
 	}
 	return res, p.applyMany(ctx, k, opt, flows, res)
+}
+
+// applyAct runs a change that is not a request.
+func (p *Plan) applyAct(res *Result) error {
+	res.Matched = 1
+	if res.DryRun {
+		return nil
+	}
+	if err := p.act(); err != nil {
+		res.Failed = 1
+		return err
+	}
+	res.Applied = 1
+	return nil
 }
 
 // applyOne sends a single request; its refusal is an error of the plan.

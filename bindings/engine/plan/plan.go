@@ -22,6 +22,8 @@ type Plan struct {
 	change func(*wire.Flow) (wire.Request, error)
 	// direct are requests that need no flow: create, flush, expectations.
 	direct []wire.Request
+	// act is a change that is not a request: a sysctl.
+	act func() error
 }
 
 // Delete plans to delete the flows that q selects.
@@ -70,6 +72,12 @@ func Direct(op string, reqs ...wire.Request) (*Plan, error) {
 		p.Target = fmt.Sprintf("%d requests", len(reqs))
 	}
 	return p, nil
+}
+
+// Act plans a change that does not go through connection tracking, such as
+// that of a sysctl.
+func Act(op, target string, act func() error) *Plan {
+	return &Plan{Op: op, Target: target, act: act}
 }
 
 // String renders the plan in one line.

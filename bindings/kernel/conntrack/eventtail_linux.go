@@ -48,7 +48,7 @@ func (s *eventSocket) receiveTail(msgs []Datagram) (n int, err error) {
 			return n, nil
 		}
 		n += s.n
-		left, err := s.queued()
+		left, err := s.fallen(queued)
 		if err != nil {
 			return n, err
 		}
@@ -60,6 +60,24 @@ func (s *eventSocket) receiveTail(msgs []Datagram) (n int, err error) {
 		queued = left
 	}
 	return n, nil
+}
+
+// fallen reads how much is queued, again where it seems not to have fallen:
+// since linux 6.16 a message that is about to be refused is counted for a
+// moment too (netlink_broadcast_deliver).
+func (s *eventSocket) fallen(from uint32) (left uint32, err error) {
+	const readings = 8
+	left = 1<<32 - 1
+	for range readings {
+		now, err := s.queued()
+		if err != nil {
+			return 0, err
+		}
+		if left = min(left, now); left+minSkb <= from {
+			break
+		}
+	}
+	return left, nil
 }
 
 // next says whether a read has its result already, left by the one before.

@@ -136,16 +136,17 @@ func (h *harness) refuse(want syscall.Errno, req wire.Request) {
 }
 
 // create makes a flow and reads it back.
-func (h *harness) create(t wire.Tuple, change ...func(*wire.Entry)) wire.Entry {
+func (h *harness) create(t wire.Tuple, change ...func(*wire.Entry)) *wire.Entry {
 	h.t.Helper()
 	h.do(entry(t, change...))
 	return h.get(t)
 }
 
 // look reads a flow, if it is there.
-func (h *harness) look(key wire.Key) (e wire.Entry, ok bool) {
+func (h *harness) look(key wire.Key) (e *wire.Entry, ok bool) {
 	h.t.Helper()
-	ok, err := h.w.Kernel.Get(h.ctx, wire.Get{Key: key}, &e)
+	e = &wire.Entry{}
+	ok, err := h.w.Kernel.Get(h.ctx, wire.Get{Key: key}, e)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func (h *harness) look(key wire.Key) (e wire.Entry, ok bool) {
 }
 
 // get reads a flow that must be there.
-func (h *harness) get(t wire.Tuple) wire.Entry {
+func (h *harness) get(t wire.Tuple) *wire.Entry {
 	h.t.Helper()
 	e, ok := h.look(wire.Key{Tuple: t})
 	if !ok {
@@ -171,7 +172,7 @@ func (h *harness) gone(t wire.Tuple) {
 }
 
 // update changes a flow and reads it back.
-func (h *harness) update(u *wire.Update) wire.Entry {
+func (h *harness) update(u *wire.Update) *wire.Entry {
 	h.t.Helper()
 	h.do(u)
 	e, ok := h.look(u.Key)

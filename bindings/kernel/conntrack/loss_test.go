@@ -1,0 +1,47 @@
+package conntrack
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func sendTo(fd uintptr, b []byte) error {
+	return unix.Sendto(int(fd), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+func TestDropCounterWraps(t *testing.T) {
+	var c dropCounter
+	for _, tt := range []struct {
+		now  uint32
+		want uint64
+	}{{0, 0}, {5, 5}, {5, 0}, {1<<32 - 1, 1<<32 - 6}, {3, 4}, {2, 1<<32 - 1}} {
+		if n := c.advance(tt.now); n != tt.want {
+			t.Errorf("reading %d: %d lost, want %d", tt.now, n, tt.want)
+		}
+	}
+	if want := uint64(5 + 1<<32 - 6 + 4 + 1<<32 - 1); c.total != want {
+		t.Errorf("total %d, want %d", c.total, want)
+	}
+}
+
+func TestNap(t *testing.T) {
+	p := nap{size: 16 << 20}
+	for i, tt := range []struct {
+		n    int
+		want time.Duration
+	}{
+		{1, 0}, {8, 0}, {9, time.Millisecond}, {200, 2 * time.Millisecond}, {400, 4 * time.Millisecond},
+		{400, 4 * time.Millisecond}, {5000, 2 * time.Millisecond}, {5000, time.Millisecond}, {5000, 0},
+		{100, time.Millisecond}, {2, 0},
+	} {
+		if d := p.after(tt.n); d != tt.want {
+			t.Errorf("step %d, drain of %d: nap %v, want %v", i, tt.n, d, tt.want)
+		}
+	}
+	small := nap{size: 16 << 10}
+	if d := small.after(12); d != 0 {
+		t.Errorf("nap of %v with a buffer for 12", d)
+	}
+}
