@@ -130,7 +130,7 @@ func (v *VM) callArgs(a *value.Args, first int) ([]lua.LValue, error) {
 		args = append(args, a.Get(i))
 	}
 	results, err := v.Call(a.L, fn, lua.MultRet, args...)
-	if err != nil && v.Tasks.Context().Err() != nil {
+	if err != nil && v.Context().Err() != nil {
 		luaerr.Raise(a.L, err)
 	}
 	return results, err

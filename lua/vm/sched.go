@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -18,7 +19,7 @@ func (v *VM) OpenTasks() {
 // sleep gives the turn to other tasks for a while.
 func (v *VM) sleep(a *value.Args) int {
 	d := seconds(a.Duration(1, "duration"))
-	ctx := v.Tasks.Context()
+	ctx := v.Context()
 	v.Tasks.Block(func() {
 		t := time.NewTimer(d)
 		defer t.Stop()
@@ -28,7 +29,7 @@ func (v *VM) sleep(a *value.Args) int {
 		}
 	})
 	if ctx.Err() != nil {
-		a.Raise(v.Tasks.Cause())
+		a.Raise(context.Cause(ctx))
 	}
 	return 0
 }

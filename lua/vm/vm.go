@@ -98,6 +98,18 @@ func (v *VM) Eval(name, source string) ([]lua.LValue, error) {
 	return v.Call(v.L, fn, lua.MultRet)
 }
 
+// EvalContext is Eval with a context of its own, whose end stops the
+// evaluation and leaves the state usable.
+func (v *VM) EvalContext(ctx context.Context, name, source string) ([]lua.LValue, error) {
+	whole := v.L.Context()
+	v.L.SetContext(ctx)
+	defer v.L.SetContext(whole)
+	return v.Eval(name, source)
+}
+
+// Context is that of the evaluation under way: what bindings wait with.
+func (v *VM) Context() context.Context { return v.L.Context() }
+
 // Call calls fn on a Lua thread of its own, so that an error in it closes only
 // its own captured variables (a caught error in gopher-lua closes those of the
 // whole thread), and returns its results or an error that is one of package
@@ -148,7 +160,7 @@ func (v *VM) convert(err error) error {
 		}
 		return own
 	}
-	if ctx := v.Tasks.Context(); ctx.Err() != nil && interrupted(api) {
+	if ctx := v.L.Context(); ctx.Err() != nil && interrupted(api) {
 		return context.Cause(ctx)
 	}
 	msg := describe(api)

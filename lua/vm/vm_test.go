@@ -137,9 +137,8 @@ func TestIncomplete(t *testing.T) {
 	defer v.Close()
 	for source, want := range map[string]bool{"if x then": true, "f(": true, "[[": true, "x = ": true,
 		"x = 1": false, "x = = 1": false, "end": false, `"abc`: false} {
-		_, err := v.load("t", source)
-		if Incomplete(err) != want {
-			t.Errorf("%q: incomplete %v, want %v (%v)", source, !want, want, err)
+		if got := v.Incomplete(source); got != want {
+			t.Errorf("%q: incomplete %v, want %v", source, got, want)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ctsh/ctsh/lua/luaerr"
 )
 
 // options are the global flags, shared by every command.
@@ -155,7 +157,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if meant := nearest(unknown.GetSpecifiedName(), names); meant != "" {
+	if meant := luaerr.Suggest(unknown.GetSpecifiedName(), names); meant != "" {
 		return usagef("%v; did you mean --%s?", err, meant)
 	}
 	return usagef("%v; `%s --help` lists the flags", err, cmd.CommandPath())

@@ -173,13 +173,14 @@ var filterTests = []test{
 		ports, _ = h.filtered(r, 2, nest(wire.AttrFilter))
 		h.wantPorts(ports, "empty filter", 1, 2, 3, 4, 5, 7)
 	}},
-	{"a mask alone beside another filter", func(h *harness) {
-		fill(h)
+	{"a mask alone beside another filter is refused", func(h *harness) {
 		r := h.raw()
-		ports, _ := h.filtered(r, 2, attr32(wire.AttrMarkMask, 1))
-		h.wantPorts(ports, "mask of the mark", 1, 2, 3, 4, 5, 7)
-		ports, _ = h.filtered(r, 2, attr32(wire.AttrStatusMask, 2))
-		h.wantPorts(ports, "mask of the status", 1, 2, 3, 4, 5, 7)
+		for what, attrs := range map[string][]byte{
+			"mask of the mark": attr32(wire.AttrMarkMask, 1), "mask of the status": attr32(wire.AttrStatusMask, 2),
+		} {
+			r.want(syscall.EINVAL, ct(wire.MsgGet, wire.FlagDump, 2, attrs), what+" and family")
+			r.want(syscall.EINVAL, ct(wire.MsgDelete, 0, 0, attrs, attr16(wire.AttrZone, 1)), what+" and zone")
+		}
 	}},
 	{"split zones are selected by their id", func(h *harness) {
 		c := entry(tcp(1, 80))

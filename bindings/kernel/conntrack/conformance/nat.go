@@ -244,6 +244,7 @@ var helperTests = []test{
 		r.want(syscall.EBUSY, help(1, "sip"), "another")
 		r.want(syscall.EOPNOTSUPP, help(1, "nosuch"), "unknown")
 		r.want(syscall.EOPNOTSUPP, help(2, "ftp"), "born without")
+		r.want(syscall.EINVAL, help(1, "a name that is too long"), "long name")
 		r.want(0, help(2, ""), "removal where there is none")
 		r.want(0, help(1, ""), "removal")
 		e := h.get(tcp(1, 21))

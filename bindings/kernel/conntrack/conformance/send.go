@@ -326,7 +326,8 @@ var policyTests = []test{
 		r.want(syscall.EINVAL, msg(wire.MsgTimeoutNew, n, l3, l4), "no data")
 		r.want(0, msg(wire.MsgTimeoutNew, n, l3, l4, data), "empty data")
 		r.want(syscall.EINVAL, msg(wire.MsgTimeoutGet), "get without name")
-		r.want(syscall.ERANGE, msg(wire.MsgTimeoutNew, attrText(1, "a name that is longer than 31 bytes"), l3, l4, data), "long name")
+		r.want(syscall.EINVAL, msg(wire.MsgTimeoutNew, attrText(1, "a name that is longer than 31 bytes"), l3, l4, data), "long name")
+		r.want(syscall.EINVAL, msg(wire.MsgTimeoutNew, attr(1, 'x'), l3, l4, data), "name without NUL")
 	}},
 }
 

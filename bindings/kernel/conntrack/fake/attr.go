@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"bytes"
 	"encoding/binary"
 	"syscall"
 )
@@ -85,10 +86,12 @@ func (a *attrs) text(typ int) string {
 }
 
 // policy is what an attribute must be: min bytes at least, at most max where
-// max is not 0, a nest (empty or with room for a header), or never there.
+// max is not 0, a nest (empty or with room for a header), a string of at most
+// max bytes that ends in NUL, or never there.
 type policy struct {
 	min, max uint8
 	nest     bool
+	text     bool
 	reject   bool
 }
 
@@ -118,6 +121,10 @@ func validate(b []byte, rules map[int]policy, offset int) error {
 			switch {
 			case p.reject:
 				return &refusal{syscall.EINVAL, "Unsupported attribute", offset + off}
+			case p.text:
+				if bytes.IndexByte(b[off+4:off+4+min(size, int(p.max)+1)], 0) < 0 {
+					return &refusal{syscall.EINVAL, policyWords, offset + off}
+				}
 			case size < int(p.min), p.max != 0 && size > int(p.max), p.nest && size > 0 && size < 4:
 				return &refusal{syscall.ERANGE, policyWords, offset + off}
 			}

@@ -38,7 +38,7 @@ func (k *Kernel) change(f *flow, a *attrs) error {
 
 // readHelp reads the name out of CTA_HELP.
 func readHelp(b []byte) (string, error) {
-	a, err := nest(b, map[int]policy{helpName: {max: 16}})
+	a, err := nest(b, map[int]policy{helpName: {text: true, max: 15}})
 	if err != nil {
 		return "", err
 	}

@@ -36,7 +36,7 @@ type expect struct {
 }
 
 var expectPolicy = map[int]policy{expMaster: {nest: true}, expTuple: {nest: true}, expMask: {nest: true},
-	expTimeout: {min: 4}, expID: {min: 4}, expHelp: {max: 16}, expZone: {min: 2}, expFlags: {min: 4},
+	expTimeout: {min: 4}, expID: {min: 4}, expHelp: {text: true, max: 15}, expZone: {min: 2}, expFlags: {min: 4},
 	expClass: {min: 4}, expNAT: {nest: true}}
 
 var expectService = service{

@@ -64,7 +64,7 @@ type timeoutPolicy struct {
 	use     uint32 // 1 and one more for each rule
 }
 
-var timeoutRules = map[int]policy{timeName: {min: 1, max: 32}, timeL3: {min: 2}, timeL4: {min: 1}, timeData: {nest: true}}
+var timeoutRules = map[int]policy{timeName: {text: true, max: 31}, timeL3: {min: 2}, timeL4: {min: 1}, timeData: {nest: true}}
 
 var timeoutService = service{
 	calls: []handler{wire.MsgTimeoutNew: (*Kernel).newPolicy, wire.MsgTimeoutGet: (*Kernel).getPolicy,

@@ -1,0 +1,5 @@
+// Package repl is the prompt: it reads chunks of Lua, evaluates them and prints
+// what they return.
+//
+// It must not know the kernel: the state it evaluates in comes from outside.
+package repl

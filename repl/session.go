@@ -1,0 +1,119 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/vm"
+	"github.com/ctsh/ctsh/repl/line"
+)
+
+// Session is one prompt over one Lua state, whose turn it holds except while
+// it waits for a line: then tasks and handlers run.
+type Session struct {
+	VM        *vm.VM
+	Lines     line.Reader
+	Out       io.Writer
+	History   History
+	Interrupt <-chan os.Signal // stops the evaluation under way, may be nil
+}
+
+// Prompts of a first line and of a continuation.
+const (
+	promptFirst = "ct> "
+	promptMore  = "..> "
+)
+
+// Run reads and evaluates until the end of input or of the script, which comes
+// back as a *luaerr.Exit where exit(n) was called.
+func (s *Session) Run() error {
+	for {
+		source, err := s.read()
+		switch {
+		case errors.Is(err, line.ErrInterrupt):
+			continue
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := s.evaluate(source); err != nil {
+			return err
+		}
+	}
+}
+
+// read reads lines until they make a chunk, or a mistake.
+func (s *Session) read() (string, error) {
+	source, prompt := "", promptFirst
+	for {
+		var text string
+		var err error
+		s.VM.Tasks.Block(func() { text, err = s.Lines.ReadLine(prompt) })
+		if err != nil {
+			return "", err
+		}
+		if cause := s.VM.Tasks.Cause(); cause != nil {
+			return "", cause
+		}
+		if source += text; !s.VM.Incomplete(source) {
+			return source, nil
+		}
+		source, prompt = source+"\n", promptMore
+	}
+}
+
+// evaluate runs a chunk and prints its values. Its mistakes are printed; what
+// it returns ends the session.
+func (s *Session) evaluate(source string) error {
+	if source == "" {
+		return nil
+	}
+	if err := s.History.Append(source); err != nil {
+		fmt.Fprintf(s.Out, "history is not written: %v\n", err)
+	}
+	ctx, cancel := context.WithCancel(s.VM.Tasks.Context())
+	defer cancel()
+	defer s.watch(cancel)()
+	values, err := s.VM.EvalContext(ctx, "prompt", source)
+	var exit *luaerr.Exit
+	switch {
+	case errors.As(err, &exit):
+		return exit
+	case s.VM.Tasks.Cause() != nil:
+		return s.VM.Tasks.Cause()
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(s.Out, "interrupted")
+	case err != nil:
+		fmt.Fprintln(s.Out, s.VM.Explain(err))
+	}
+	for _, v := range values {
+		if v != lua.LNil {
+			fmt.Fprintln(s.Out, s.VM.L.ToStringMeta(v))
+		}
+	}
+	return nil
+}
+
+// watch calls cancel at the next interrupt, until the returned function is
+// called.
+func (s *Session) watch(cancel func()) (stop func()) {
+	if s.Interrupt == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-s.Interrupt:
+			cancel()
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
