@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	lua "github.com/yuin/gopher-lua"
-
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/vm"
 	"github.com/ctsh/ctsh/repl/line"
@@ -81,7 +79,7 @@ func (s *Session) evaluate(source string) error {
 	ctx, cancel := context.WithCancel(s.VM.Tasks.Context())
 	defer cancel()
 	defer s.watch(cancel)()
-	values, err := s.VM.EvalContext(ctx, "prompt", source)
+	values, err := s.VM.Show(ctx, "prompt", source)
 	var exit *luaerr.Exit
 	switch {
 	case errors.As(err, &exit):
@@ -93,10 +91,8 @@ func (s *Session) evaluate(source string) error {
 	case err != nil:
 		fmt.Fprintln(s.Out, s.VM.Explain(err))
 	}
-	for _, v := range values {
-		if v != lua.LNil {
-			fmt.Fprintln(s.Out, s.VM.L.ToStringMeta(v))
-		}
+	for _, text := range values {
+		fmt.Fprintln(s.Out, text)
 	}
 	return nil
 }

@@ -98,13 +98,20 @@ func (v *VM) Eval(name, source string) ([]lua.LValue, error) {
 	return v.Call(v.L, fn, lua.MultRet)
 }
 
-// EvalContext is Eval with a context of its own, whose end stops the
-// evaluation and leaves the state usable.
-func (v *VM) EvalContext(ctx context.Context, name, source string) ([]lua.LValue, error) {
+// Show is Eval with a context of its own, whose end stops the evaluation and
+// leaves the state usable. It returns the values as text, nil ones left out.
+func (v *VM) Show(ctx context.Context, name, source string) ([]string, error) {
 	whole := v.L.Context()
 	v.L.SetContext(ctx)
 	defer v.L.SetContext(whole)
-	return v.Eval(name, source)
+	values, err := v.Eval(name, source)
+	var texts []string
+	for _, x := range values {
+		if x != lua.LNil {
+			texts = append(texts, v.L.ToStringMeta(x).String())
+		}
+	}
+	return texts, err
 }
 
 // Context is that of the evaluation under way: what bindings wait with.

@@ -1,9 +1,9 @@
 package conformance_test
 
 import (
+	"encoding/binary"
 	"encoding/xml"
 	"fmt"
-	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -217,7 +217,7 @@ func (d *differ) byCommand(asked []*wire.Create) {
 		if t.Proto == wire.ProtoSCTP {
 			// The command swaps the bytes of the tags.
 			tags := e.VTags()
-			fmt.Fprintf(&lines, " --orig-vtag %d --reply-vtag %d", bits.ReverseBytes32(tags[0]), bits.ReverseBytes32(tags[1]))
+			fmt.Fprintf(&lines, " --orig-vtag %d --reply-vtag %d", swapped(tags[0]), swapped(tags[1]))
 		}
 		if e.Status&wire.StatusSeenReply != 0 {
 			lines.WriteString(" -u SEEN_REPLY")
@@ -244,6 +244,11 @@ func (d *differ) byCommand(asked []*wire.Create) {
 		d.t.Fatal(err)
 	}
 	d.run("", "-R", file)
+}
+
+// swapped is a number in the order of the network, read as one of the host.
+func swapped(v uint32) uint32 {
+	return binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, v))
 }
 
 func labelNames(l wire.Labels) (names []string) {

@@ -35,20 +35,32 @@ type ear struct {
 // listen opens a listener and collects.
 func (h *harness) listen(opt conntrack.EventOptions) *ear {
 	h.t.Helper()
+	e := h.deaf(opt)
+	e.start()
+	return e
+}
+
+// deaf opens a listener that does not read yet.
+func (h *harness) deaf(opt conntrack.EventOptions) *ear {
+	h.t.Helper()
 	l, err := h.w.Kernel.Listen(h.ctx, opt)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	e := &ear{h: h, l: l, got: make(chan struct{}, 1)}
+	h.t.Cleanup(func() { _ = l.Close() })
+	return &ear{h: h, l: l, got: make(chan struct{}, 1)}
+}
+
+func (e *ear) start() {
+	h := e.h
 	done := make(chan error, 1)
-	go func() { done <- l.Run(h.ctx, e.take) }()
+	go func() { done <- e.l.Run(h.ctx, e.take) }()
 	h.t.Cleanup(func() {
-		_ = l.Close()
+		_ = e.l.Close()
 		if err := <-done; err != nil && !errors.Is(err, os.ErrClosed) && h.ctx.Err() == nil {
 			h.t.Errorf("listener: %v", err)
 		}
 	})
-	return e
 }
 
 func (e *ear) take(in *conntrack.Event) error {
@@ -270,5 +282,61 @@ var eventTests = []test{
 		ev := ear.want(conntrack.EventDestroy)
 		h.equal("port id", ev.portID, uint32(0))
 		h.equal("has a timeout", ev.has[wire.AttrTimeout], false)
+	}},
+	{"an overrun is counted", func(h *harness) {
+		ear := h.deaf(conntrack.EventOptions{RcvBuf: 8 << 10})
+		for i := range uint16(100) {
+			h.do(entry(udp(1000+i, 53)))
+		}
+		ear.start()
+		ev := ear.until(func(ev *event) bool { return ev.kind == conntrack.EventLoss })
+		before := len(ear.events) - 1
+		if before == 0 || before == 100 {
+			h.t.Errorf("%d events before the loss", before)
+		}
+		h.equal("lost", ev.lost, uint64(100-before))
+		h.create(tcp(1, 80))
+		h.equal("after the loss", ear.want(conntrack.EventNew).entry.Orig, tcp(1, 80))
+	}},
+	{"reliable mode keeps destroys", func(h *harness) {
+		ear := h.deaf(conntrack.EventOptions{RcvBuf: 8 << 10, Reliable: true})
+		for i := range uint16(100) {
+			h.do(entry(udp(1000+i, 53)))
+		}
+		h.do(&wire.Flush{All: true})
+		h.equal("flows", len(h.ports()), 0)
+		dying, _ := h.dump(&wire.Dump{Table: wire.TableDying})
+		h.equal("dying", len(dying), 100)
+		h.equal("status of a dying flow", dying[0].Status&wire.StatusDying, wire.StatusDying)
+		totals, err := h.w.Kernel.Count(h.ctx)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.equal("counted", totals.Entries, uint32(100))
+		ear.start()
+		destroyed := map[uint16]bool{}
+		for len(destroyed) < 100 {
+			ev := ear.next()
+			if ev.kind == conntrack.EventDestroy {
+				destroyed[ev.entry.Orig.SrcPort] = true
+			}
+		}
+	}},
+	{"a listener that goes lets the dying go", func(h *harness) {
+		ear := h.deaf(conntrack.EventOptions{RcvBuf: 8 << 10, Reliable: true})
+		for i := range uint16(100) {
+			h.do(entry(udp(1000+i, 53)))
+		}
+		h.do(&wire.Flush{All: true})
+		_ = ear.l.Close()
+		for end := time.Now().Add(20 * time.Second); ; h.w.Pass(20 * time.Millisecond) {
+			dying, _ := h.dump(&wire.Dump{Table: wire.TableDying})
+			if len(dying) == 0 {
+				break
+			}
+			if time.Now().After(end) {
+				h.t.Fatalf("%d flows are still dying", len(dying))
+			}
+		}
 	}},
 }

@@ -7,10 +7,9 @@ type faults struct {
 	count     int // events since loseEvery was set
 	late      int // sends
 	cutNext   int // datagrams
-	failDumps int
-	atStep    int
-	atStepDo  func(*Kernel)
-	stepsDone int
+	fail      int // datagram of a dump, counted down
+	change    int // likewise, where changeBy runs
+	changeBy  func(*Kernel)
 }
 
 // LoseEvents makes every listener miss the next n events, with the drops and
@@ -70,39 +69,34 @@ func (f *faults) cut() bool {
 	return false
 }
 
-// FailDumps makes the next n dumps lose their next datagram, with ENOBUFS.
-func (k *Kernel) FailDumps(n int) {
+// FailDump loses the n-th datagram (from 1) that dumps make from now on, with
+// ENOBUFS.
+func (k *Kernel) FailDump(n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.faults.failDumps = n
+	k.faults.fail = n
 }
 
-// DuringDump calls fn once, before the n-th datagram (from 1) of dumps that
-// is made from now on. fn runs in the kernel and changes it by its own
-// sysctls: with another number of buckets the dump goes on in a table where
-// flows have moved, and misses some or sees some twice.
-func (k *Kernel) DuringDump(n int, fn func(*Sysctls)) {
+// DuringDump changes sysctls before the n-th datagram (from 1) that dumps make
+// from now on. With another number of buckets the dump goes on in a table where
+// flows have moved: it misses some and sees some twice.
+func (k *Kernel) DuringDump(n int, change func(*Sysctls)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.faults.stepsDone, k.faults.atStep = 0, n
-	k.faults.atStepDo = func(k *Kernel) {
-		fn(&k.sys)
-		if k.sys.Buckets = max(k.sys.Buckets, 1); k.sys.Buckets != len(k.table.buckets) {
-			k.table.resize(k.sys.Buckets)
-		}
-	}
+	k.faults.change = n
+	k.faults.changeBy = func(k *Kernel) { k.configure(change) }
 }
 
 // dumpStep runs before each datagram of a dump and tells whether it is lost.
 func (f *faults) dumpStep(k *Kernel) (lost bool) {
-	if f.stepsDone++; f.atStepDo != nil && f.stepsDone == f.atStep {
-		do := f.atStepDo
-		f.atStepDo = nil
-		do(k)
+	if f.change > 0 {
+		if f.change--; f.change == 0 {
+			f.changeBy(k)
+		}
 	}
-	if f.failDumps > 0 {
-		f.failDumps--
-		return true
+	if f.fail > 0 {
+		f.fail--
+		return f.fail == 0
 	}
 	return false
 }

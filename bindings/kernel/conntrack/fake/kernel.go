@@ -171,6 +171,10 @@ func (k *Kernel) nextEnd(end time.Time) (f *flow, x *expect) {
 func (k *Kernel) Configure(change func(*Sysctls)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.configure(change)
+}
+
+func (k *Kernel) configure(change func(*Sysctls)) {
 	change(&k.sys)
 	k.sys.Buckets = max(k.sys.Buckets, 1)
 	if k.sys.Buckets != len(k.table.buckets) {

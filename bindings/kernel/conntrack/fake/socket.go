@@ -259,7 +259,7 @@ func (s *socket) continueDump() {
 // stepDump makes one datagram: messages, or the end.
 func (s *socket) stepDump() {
 	d := s.dump
-	if err := s.k.faults.dumpStep(s.k); err {
+	if s.k.faults.dumpStep(s.k) {
 		s.overflow()
 	}
 	size := firstDump

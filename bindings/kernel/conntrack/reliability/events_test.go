@@ -38,7 +38,7 @@ func TestReliabilityExactLoss(t *testing.T) {
 	churned := make(chan error, 1)
 	go func() {
 		var err error
-		res, err = reliability.Churn{Kernel: k, Live: 5000}.Run(ctx, ops)
+		res, err = reliability.Churn{Kernel: k, Live: 5000, Rate: 60_000}.Run(ctx, ops)
 		churned <- err
 	}()
 	var handled, lost, gaps uint64
