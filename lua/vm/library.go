@@ -1,10 +1,7 @@
 package vm
 
 import (
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"runtime"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,72 +10,102 @@ import (
 	"github.com/ctsh/ctsh/lua/value"
 )
 
+// removed are the base functions that reach files, or that only gopher-lua has.
+var removed = []string{"dofile", "loadfile", "newproxy", "_printregs", "module", "_GOPHER_LUA_VERSION"}
+
 // openLibs opens what of the stock library can do no harm, and puts ours in
 // place of what can.
 func (v *VM) openLibs() {
-	L := v.L
-	for _, lib := range []struct {
-		name string
-		open lua.LGFunction
-	}{{lua.BaseLibName, lua.OpenBase}, {lua.TabLibName, lua.OpenTable}, {lua.StringLibName, lua.OpenString},
-		{lua.MathLibName, lua.OpenMath}, {lua.CoroutineLibName, lua.OpenCoroutine}} {
-		L.Push(L.NewFunction(lib.open))
-		L.Push(lua.LString(lib.name))
-		L.Call(1, 0)
-	}
-	for _, name := range []string{"dofile", "loadfile", "load", "loadstring", "newproxy", "_printregs", "module", "require", "collectgarbage", "getfenv", "setfenv"} {
+	v.open(lua.BaseLibName, lua.OpenBase)
+	v.open(lua.TabLibName, lua.OpenTable)
+	v.open(lua.StringLibName, lua.OpenString)
+	v.open(lua.MathLibName, lua.OpenMath)
+	v.open(lua.CoroutineLibName, lua.OpenCoroutine)
+	for _, name := range removed {
 		v.Set(name, lua.LNil)
 	}
 	for name, fn := range map[string]func(*value.Args) int{
-		"print": v.print, "pcall": v.protected, "xpcall": v.protectedWith, "exit": exit,
-		"require": v.require, "loadstring": v.loadString,
+		"print": v.print, "exit": exit, "assert": assert, "collectgarbage": collectGarbage,
+		"load": v.loadReader, "loadstring": v.loadString,
 	} {
-		v.Set(name, value.Func(L, name, fn))
+		v.Set(name, value.Func(v.L, name, fn))
 	}
-	arg := L.CreateTable(len(v.opt.Args), 1)
+	v.Set("pcall", v.L.NewFunction(v.protected))
+	v.Set("xpcall", v.L.NewFunction(v.protectedWith))
+	v.openCoroutines()
+	v.openPackage()
+	v.openOS()
+	v.L.G.Global.RawGetString("string").(*lua.LTable).RawSetString("rep", value.Func(v.L, "string.rep", rep))
+	arg := v.L.CreateTable(len(v.opt.Args), 1)
 	arg.RawSetInt(0, lua.LString(v.opt.Name))
 	for i, s := range v.opt.Args {
 		arg.RawSetInt(i+1, lua.LString(s))
 	}
 	v.Set("arg", arg)
-	v.openOS()
+}
+
+// open opens a stock library.
+func (v *VM) open(name string, fn lua.LGFunction) {
+	v.L.Push(v.L.NewFunction(fn))
+	v.L.Push(lua.LString(name))
+	v.L.Call(1, 0)
 }
 
 // openOS keeps the clock and the environment of the stock os.
 func (v *VM) openOS() {
-	L := v.L
-	L.Push(L.NewFunction(lua.OpenOs))
-	L.Push(lua.LString(lua.OsLibName))
-	L.Call(1, 0)
+	v.open(lua.OsLibName, lua.OpenOs)
 	stock := v.L.G.Global.RawGetString("os").(*lua.LTable)
-	safe := L.NewTable()
+	safe := v.L.NewTable()
 	for _, name := range []string{"time", "date", "clock", "difftime", "getenv"} {
 		safe.RawSetString(name, stock.RawGetString(name))
 	}
 	v.Set("os", safe)
+	v.L.G.Registry.RawGetString("_LOADED").(*lua.LTable).RawSetString("os", safe)
 }
 
-// strictGlobals makes reading a global that nobody set an error.
+// elsewhere are globals of other Lua versions, which libraries probe for.
+var elsewhere = []string{"jit", "utf8", "bit", "bit32", "debug", "io", "module", "newproxy"}
+
+// strictGlobals makes reading a global that nobody ever set an error. One that
+// was set to nil, or that only other versions of Lua have, reads as nil.
 func (v *VM) strictGlobals() {
+	known := map[string]bool{}
+	for _, name := range elsewhere {
+		known[name] = true
+	}
 	mt := v.L.NewTable()
 	mt.RawSetString("__index", v.L.NewFunction(func(L *lua.LState) int {
 		name := L.Get(2).String()
-		var known []string
-		L.G.Global.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
+		if known[name] {
+			L.Push(lua.LNil)
+			return 1
+		}
+		var names []string
+		L.G.Global.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
 		e := luaerr.New(luaerr.EFIELD, "", "unknown global %q", name)
-		luaerr.Raise(L, e.WithHint(luaerr.DidYouMean(name, known)))
+		luaerr.Raise(L, e.WithHint(luaerr.DidYouMean(name, names)))
+		return 0
+	}))
+	mt.RawSetString("__newindex", v.L.NewFunction(func(L *lua.LState) int {
+		known[L.Get(2).String()] = true
+		L.RawSet(L.CheckTable(1), L.Get(2), L.Get(3))
 		return 0
 	}))
 	mt.RawSetString("__metatable", lua.LString("globals"))
 	v.L.G.Global.Metatable = mt
 }
 
+// print writes its arguments, as tostring makes them, in one write.
 func (v *VM) print(a *value.Args) int {
-	parts := make([]string, a.Len())
-	for i := range parts {
-		parts[i] = a.L.ToStringMeta(a.Get(i + 1)).String()
+	var b strings.Builder
+	for i := range a.Len() {
+		if i > 0 {
+			b.WriteByte('\t')
+		}
+		b.WriteString(a.L.ToStringMeta(a.Get(i + 1)).String())
 	}
-	if _, err := fmt.Fprintln(v.opt.Stdout, strings.Join(parts, "\t")); err != nil {
+	b.WriteByte('\n')
+	if _, err := v.opt.Stdout.Write([]byte(b.String())); err != nil {
 		a.Raise(luaerr.New(luaerr.EIO, "print", "%w", err))
 	}
 	return 0
@@ -97,103 +124,86 @@ func exit(a *value.Args) int {
 	return 0
 }
 
-// protected is pcall.
-func (v *VM) protected(a *value.Args) int {
-	results, err := v.callArgs(a, 2)
-	if err != nil {
-		return a.Return(lua.LFalse, luaerr.ToLua(a.L, err))
+// assert raises its second argument as it is, also when that is an object.
+func assert(a *value.Args) int {
+	if a.Len() == 0 {
+		a.Bad("condition", "a value is missing")
 	}
-	return a.Return(append([]lua.LValue{lua.LTrue}, results...)...)
+	if lua.LVAsBool(a.Get(1)) {
+		return a.L.GetTop()
+	}
+	if a.Missing(2) {
+		a.L.RaiseError("assertion failed!")
+	}
+	if s, ok := a.Get(2).(lua.LString); ok {
+		a.L.Error(s, 0)
+	}
+	a.L.Error(a.Get(2), 1)
+	return 0
 }
 
-// protectedWith is xpcall: its second argument is the handler.
-func (v *VM) protectedWith(a *value.Args) int {
-	handler := a.Func(2, "handler")
-	results, err := v.callArgs(a, 3)
-	if err == nil {
-		return a.Return(append([]lua.LValue{lua.LTrue}, results...)...)
+// collectGarbage knows "count"; Go collects on its own.
+func collectGarbage(a *value.Args) int {
+	what := "collect"
+	if !a.Missing(1) {
+		what = a.String(1, "what")
 	}
-	results, err = v.Call(a.L, handler, lua.MultRet, luaerr.ToLua(a.L, err))
-	a.Raise(err)
-	return a.Return(append([]lua.LValue{lua.LFalse}, results...)...)
+	if what != "count" {
+		return a.Return(lua.LNumber(0))
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return a.Return(lua.LNumber(float64(m.HeapAlloc) / 1024))
 }
 
-// callArgs calls the first argument with those from first on. The end of the
-// script is not an error that a script can catch.
-func (v *VM) callArgs(a *value.Args, first int) ([]lua.LValue, error) {
-	fn, ok := a.Get(1).(*lua.LFunction)
-	if !ok {
-		return nil, luaerr.New(luaerr.ETYPE, a.Op, "attempt to call %s", value.Describe(a.Get(1)))
+// maxString is the longest string that one call makes.
+const maxString = 16 << 20
+
+// rep is string.rep with a bound.
+func rep(a *value.Args) int {
+	s := a.Text(1, "string")
+	n := a.Int(2, "count", -1<<53, 1<<53)
+	if n <= 0 || s == "" {
+		return a.Return(lua.LString(""))
 	}
-	var args []lua.LValue
-	for i := first; i <= a.Len(); i++ {
-		args = append(args, a.Get(i))
+	if n > maxString/int64(len(s)) {
+		a.Raise(luaerr.New(luaerr.ETYPE, a.Op, "the result would be longer than %d bytes", maxString))
 	}
-	results, err := v.Call(a.L, fn, lua.MultRet, args...)
-	if err != nil && v.Context().Err() != nil {
-		luaerr.Raise(a.L, err)
-	}
-	return results, err
+	return a.Return(lua.LString(strings.Repeat(s, int(n))))
 }
 
 // loadString compiles a string; like Lua's it returns nil and a message where
 // that fails.
-func (v *VM) loadString(a *value.Args) int {
-	source := a.String(1, "source")
+func (v *VM) loadString(a *value.Args) int { return v.loadText(a, a.Text(1, "source")) }
+
+// loadReader is load: the text comes in pieces from a function.
+func (v *VM) loadReader(a *value.Args) int {
+	fn := a.Func(1, "reader")
+	var b strings.Builder
+	for b.Len() <= maxSource {
+		a.L.Push(fn)
+		a.L.Call(0, 1)
+		piece, ok := a.L.Get(-1).(lua.LString)
+		a.L.Pop(1)
+		if !ok || piece == "" {
+			break
+		}
+		b.WriteString(string(piece))
+	}
+	return v.loadText(a, b.String())
+}
+
+func (v *VM) loadText(a *value.Args, source string) int {
 	name := "loadstring"
 	if !a.Missing(2) {
-		name = a.String(2, "name")
+		name = strings.TrimLeft(a.String(2, "name"), "=@")
+	}
+	if strings.HasPrefix(source, "\x1b") {
+		return a.Return(lua.LNil, lua.LString("compiled chunks are not read"))
 	}
 	fn, err := v.load(name, source)
 	if err != nil {
 		return a.Return(lua.LNil, lua.LString(err.Error()))
 	}
 	return a.Return(fn)
-}
-
-// require loads a module once: from the embedded library, then from the
-// directory of the script.
-func (v *VM) require(a *value.Args) int {
-	name := a.String(1, "module")
-	loaded, ok := a.L.G.Registry.RawGetString("ctsh.loaded").(*lua.LTable)
-	if !ok {
-		loaded = a.L.NewTable()
-		a.L.G.Registry.RawSetString("ctsh.loaded", loaded)
-	}
-	if m := loaded.RawGetString(name); m != lua.LNil {
-		return a.Return(m)
-	}
-	source, path, err := v.findModule(name)
-	a.Raise(err)
-	fn, err := v.load(path, source)
-	a.Raise(err)
-	results, err := v.Call(a.L, fn, 1, lua.LString(name))
-	a.Raise(err)
-	m := results[0]
-	if m == lua.LNil {
-		m = lua.LTrue
-	}
-	loaded.RawSetString(name, m)
-	return a.Return(m)
-}
-
-func (v *VM) findModule(name string) (source, path string, err error) {
-	rel := strings.ReplaceAll(name, ".", "/") + ".lua"
-	if !fs.ValidPath(rel) {
-		return "", "", luaerr.New(luaerr.ENOENT, "require", "%q is not the name of a module", name)
-	}
-	if v.opt.Stdlib != nil {
-		if b, err := fs.ReadFile(v.opt.Stdlib, rel); err == nil {
-			return string(b), rel, nil
-		}
-	}
-	where := "the embedded library"
-	if v.opt.Dir != "" {
-		path = filepath.Join(v.opt.Dir, rel)
-		where += " and " + v.opt.Dir
-		if b, err := os.ReadFile(path); err == nil {
-			return string(b), path, nil
-		}
-	}
-	return "", "", luaerr.New(luaerr.ENOENT, "require", "no module %q; looked in %s", name, where)
 }

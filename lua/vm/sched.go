@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"context"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -18,6 +17,7 @@ func (v *VM) OpenTasks() {
 
 // sleep gives the turn to other tasks for a while.
 func (v *VM) sleep(a *value.Args) int {
+	a.AtMost(1)
 	d := seconds(a.Duration(1, "duration"))
 	ctx := v.Context()
 	v.Tasks.Block(func() {
@@ -28,14 +28,14 @@ func (v *VM) sleep(a *value.Args) int {
 		case <-ctx.Done():
 		}
 	})
-	if ctx.Err() != nil {
-		a.Raise(context.Cause(ctx))
-	}
+	a.Raise(luaerr.Interrupted(ctx))
 	return 0
 }
 
-// every calls a function once a period, on a Lua thread of its own.
+// every calls a function once a period, on a Lua thread of its own. The
+// function is told how many periods passed without a call since the last one.
 func (v *VM) every(a *value.Args) int {
+	a.AtMost(2)
 	period := seconds(a.Duration(1, "period"))
 	if period < time.Millisecond {
 		a.Bad("period", "shorter than a millisecond")
@@ -49,13 +49,3 @@ func (v *VM) every(a *value.Args) int {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// Wait gives the turn away until no task is left. The exit that a script asked
-// for comes back as a *luaerr.Exit, the end of the context as its cause.
-func (v *VM) Wait() (err error) {
-	v.Tasks.Block(func() { err = v.Tasks.Wait() })
-	if exit, ok := err.(*luaerr.Exit); ok && exit.Status == 0 {
-		return nil
-	}
-	return err
-}

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 		{"error object", `local ok, e = pcall(function() return undefined_name end); print(ok, e.code, e.where)`, "false\tEFIELD\ttest.lua:1\n"},
 		{"xpcall", `print(xpcall(function() error("boom", 0) end, function(e) return "handled " .. e end))`, "false\thandled boom\n"},
 		{"loadstring", `print(loadstring("return 1 + 1")())`, "2\n"},
+		{"global set to nil", `x = nil; print(x); x = 1; x = nil; print(x)`, "nil\nnil\n"},
 		{"os", `print(type(os.time()), rawget(os, "execute"))`, "number\tnil\n"},
 		{"every", `
 			local n = 0

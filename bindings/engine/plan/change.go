@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -22,7 +21,7 @@ type Change struct {
 // check refuses a change of nothing and what no flow could take.
 func (c Change) check() error {
 	if c == (Change{}) {
-		return errors.New("update: nothing to change")
+		return &wire.FieldError{Op: "update", Field: "changes", Msg: "nothing to change"}
 	}
 	probe := wire.Flow{Orig: wire.Tuple{Family: wire.FamilyIPv4, Proto: wire.ProtoTCP,
 		Src: wire.Addr{10: 0xff, 11: 0xff, 15: 1}, Dst: wire.Addr{10: 0xff, 11: 0xff, 15: 2}}}

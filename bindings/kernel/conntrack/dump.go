@@ -19,10 +19,14 @@ func (c *Client) Dump(ctx context.Context, req *wire.Dump, opt DumpOptions, fn f
 	var res DumpResult
 	for {
 		var err error
+		buckets := c.buckets(req)
 		if parts == nil {
 			err = c.dumpOne(ctx, req, &res, nil, fn)
 		} else {
 			err = c.dumpParts(ctx, parts, &res, fn)
+		}
+		if err == nil && buckets != c.buckets(req) {
+			err = &IncompleteError{Op: req.Op(), Reason: "the hash table was resized meanwhile", Flows: res.Flows}
 		}
 		var part *unfilteredError
 		var inc *IncompleteError

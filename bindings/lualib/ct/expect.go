@@ -80,7 +80,6 @@ var expectType = value.NewType[*expectation]("expectation").
 type expects struct{ h *Host }
 
 func (x *expects) all(a *value.Args) (list []wire.Expect) {
-	a.AtMost(0)
 	var err error
 	x.h.do(func(ctx context.Context) {
 		err = x.h.kernel.Expects(ctx, wire.ExpectDump{}, func(e *wire.Expect) error {
@@ -113,7 +112,7 @@ var expectsType = value.NewType[*expects]("expects").
 		}
 		return 0
 	}).
-	Len(func(a *value.Args, x *expects) int {
+	Len(func(a *value.Args, x *expects) int { return a.Return(lua.LNumber(len(x.all(a)))) }).
 		return a.Return(lua.LNumber(len((&expects{x.h}).all(&value.Args{L: a.L, Op: a.Op}))))
 	}).
 	Text(func(*expects) string { return "expects" })

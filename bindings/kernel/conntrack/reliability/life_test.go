@@ -71,10 +71,9 @@ func TestReliabilityLifeCycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = warm.Close()
-	time.Sleep(20 * time.Millisecond)
-	before := count(t)
 
 	t.Run("close while receiving", func(t *testing.T) {
+		before := count(t)
 		for range rounds {
 			k := conntrack.Open(ns)
 			l, err := k.Listen(context.Background(), conntrack.EventOptions{Reliable: true})
@@ -103,6 +102,7 @@ func TestReliabilityLifeCycle(t *testing.T) {
 	})
 	t.Run("namespace deleted while listening", func(t *testing.T) {
 		const name = "ctsh-reliability-gone"
+		before := count(t)
 		if out, err := netnstest.Command(t, "ip", "netns", "add", name).CombinedOutput(); err != nil {
 			t.Skipf("needs ip netns add: %v %s", err, out)
 		}
@@ -128,6 +128,7 @@ func TestReliabilityLifeCycle(t *testing.T) {
 		restored(t, before)
 	})
 	t.Run("without privilege", func(t *testing.T) {
+		before := count(t)
 		errs := make(chan error, 3)
 		go func() {
 			runtime.LockOSThread() // and never unlocked: the thread dies with its capabilities

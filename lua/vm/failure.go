@@ -1,0 +1,172 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/ctsh/ctsh/lua/luaerr"
+)
+
+// convert makes an error of package luaerr of what a protected call raised.
+func (v *VM) convert(api *lua.ApiError) error {
+	own := luaerr.FromLua(api.Object)
+	if exit, ok := own.(*luaerr.Exit); ok {
+		return exit
+	}
+	if err := luaerr.Interrupted(v.Context()); err != nil {
+		return v.located(at(err, api), api)
+	}
+	if own != nil {
+		return v.located(own, api)
+	}
+	e := &luaerr.Error{Code: luaerr.ESCRIPT, Msg: v.describe(api)}
+	e.Where, e.Msg = position(e.Msg)
+	return v.located(e, api)
+}
+
+// at gives an interruption the position where it struck.
+func at(err error, api *lua.ApiError) error {
+	e, ok := err.(*luaerr.Error)
+	if !ok || e.Where != "" || api.Object == nil {
+		return err
+	}
+	struck := *e
+	if own, ok := luaerr.FromLua(api.Object).(*luaerr.Error); ok {
+		struck.Where = own.Where
+	} else {
+		struck.Where, _ = position(api.Object.String())
+	}
+	return &struck
+}
+
+// located adds the source line and the traceback.
+func (v *VM) located(err error, api *lua.ApiError) error {
+	e, ok := err.(*luaerr.Error)
+	if !ok {
+		return err
+	}
+	full := *e
+	if full.Excerpt == "" {
+		full.Excerpt = v.excerpt(full.Where, 0)
+	}
+	if full.Trace == "" {
+		full.Trace = trace(api.StackTrace)
+	}
+	return &full
+}
+
+// describe is the text of a value that was raised.
+func (v *VM) describe(api *lua.ApiError) string {
+	switch o := api.Object.(type) {
+	case nil:
+		return api.Error()
+	case *lua.LNilType:
+		return "error without a message (nil)"
+	case *lua.LTable:
+		if mt, ok := o.Metatable.(*lua.LTable); ok {
+			if fn, ok := mt.RawGetString("__tostring").(*lua.LFunction); ok {
+				if s, err := v.Call(v.L, fn, 1, o); err == nil {
+					return s[0].String()
+				}
+			}
+		}
+		return "error object " + fields(o)
+	}
+	return strings.TrimSpace(api.Object.String())
+}
+
+// fields shows the plain fields of a table, as a script would write them.
+func fields(t *lua.LTable) string {
+	var parts []string
+	t.ForEach(func(k, x lua.LValue) {
+		switch x := x.(type) {
+		case lua.LString:
+			parts = append(parts, k.String()+" = "+strconv.Quote(string(x)))
+		case lua.LNumber, lua.LBool:
+			parts = append(parts, k.String()+" = "+x.String())
+		}
+	})
+	sort.Strings(parts)
+	const most = 8
+	if len(parts) > most {
+		parts = append(parts[:most], "...")
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+var positionForm = regexp.MustCompile(`^([^:\n]+:\d+): `)
+
+// position splits "file:12: message".
+func position(msg string) (where, rest string) {
+	m := positionForm.FindStringSubmatch(msg)
+	if m == nil {
+		return "", msg
+	}
+	return m[1], msg[len(m[0]):]
+}
+
+// excerpt is the source line of a position, "" where it is not known. column
+// (from 1) is marked below it, 0 is none.
+func (v *VM) excerpt(where string, column int) string {
+	i := strings.LastIndexByte(where, ':')
+	if i < 0 {
+		return ""
+	}
+	n, err := strconv.Atoi(where[i+1:])
+	lines := strings.Split(v.sources[where[:i]], "\n")
+	if err != nil || n < 1 || n > len(lines) {
+		return ""
+	}
+	prefix := fmt.Sprintf("%5d | ", n)
+	text := strings.TrimRight(strings.ReplaceAll(lines[n-1], "\t", " "), "\r ")
+	if text == "" {
+		return ""
+	}
+	const widest = 160
+	if len(text) > widest {
+		text = strings.ToValidUTF8(text[:widest], "") + "..."
+	}
+	if column < 1 || column > len(text)+1 {
+		return prefix + text
+	}
+	return prefix + text + "\n" + strings.Repeat(" ", len(prefix)+column-1) + "^"
+}
+
+// trace keeps the frames of a script from gopher-lua's trace.
+func trace(stack string) string {
+	var frames []string
+	for _, line := range strings.Split(stack, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "[G]") || strings.HasPrefix(line, "stack traceback") {
+			continue
+		}
+		if where, fn, ok := strings.Cut(line, ": in function <"); ok && strings.HasSuffix(fn, ":0>") {
+			line = where + ": in main chunk"
+		}
+		frames = append(frames, "  "+line)
+	}
+	return strings.Join(frames, "\n")
+}
+
+// Explain renders an error with its source line and, where it says more than
+// that, its traceback.
+func (v *VM) Explain(err error) string {
+	s := err.Error()
+	var e *luaerr.Error
+	if !errors.As(err, &e) {
+		return s
+	}
+	if e.Excerpt != "" {
+		s += "\n" + e.Excerpt
+	}
+	if strings.Contains(e.Trace, "\n") {
+		s += "\n" + e.Trace
+	}
+	return s
+}
