@@ -15,6 +15,7 @@ type Group struct {
 	turn   sync.Mutex // held by the task that may touch Lua
 	wg     sync.WaitGroup
 	report func(name string, err error)
+	block  func() (resume func())
 }
 
 // MaxErrors is how many errors in a row end a handler or timer.
@@ -37,10 +38,22 @@ func (g *Group) Lock() { g.turn.Lock() }
 // Unlock gives the turn away.
 func (g *Group) Unlock() { g.turn.Unlock() }
 
+// OnBlock sets what puts away the state of the task that is about to give the
+// turn away in [Group.Block], and returns what brings it back. Both are called
+// with the turn held.
+func (g *Group) OnBlock(fn func() (resume func())) { g.block = fn }
+
 // Block runs fn, which may wait but not touch Lua, without the turn.
 func (g *Group) Block(fn func()) {
+	resume := func() {}
+	if g.block != nil {
+		resume = g.block()
+	}
 	g.turn.Unlock()
-	defer g.turn.Lock()
+	defer func() {
+		g.turn.Lock()
+		resume()
+	}()
 	fn()
 }
 

@@ -95,6 +95,15 @@ func (a *Args) String(n int, name string) string {
 	return string(s)
 }
 
+// Text returns a string that may be empty.
+func (a *Args) Text(n int, name string) string {
+	s, ok := a.Get(n).(lua.LString)
+	if !ok {
+		a.Bad(name, "want a string, got %s", Describe(a.Get(n)))
+	}
+	return string(s)
+}
+
 // Int returns a whole number between lo and hi.
 func (a *Args) Int(n int, name string, lo, hi int64) int64 {
 	return a.wholeNumber(a.Get(n), name, lo, hi)

@@ -39,6 +39,20 @@ func (v *VM) Call(L *lua.LState, fn *lua.LFunction, want int, args ...lua.LValue
 	return results, nil
 }
 
+// text is what tostring returns for a value, its __tostring called protected.
+func (v *VM) text(x lua.LValue) (string, error) {
+	switch x.(type) {
+	case *lua.LTable, *lua.LUserData:
+	default:
+		return x.String(), nil
+	}
+	results, err := v.Call(v.L, v.tostring, 1, x)
+	if err != nil {
+		return "", err
+	}
+	return results[0].String(), nil
+}
+
 // enter returns a thread to make a protected call on.
 func (v *VM) enter() (*lua.LState, error) {
 	if v.now.depth >= maxDepth {

@@ -69,14 +69,14 @@ func (v *VM) describe(api *lua.ApiError) string {
 	case *lua.LNilType:
 		return "error without a message (nil)"
 	case *lua.LTable:
-		if mt, ok := o.Metatable.(*lua.LTable); ok {
-			if fn, ok := mt.RawGetString("__tostring").(*lua.LFunction); ok {
-				if s, err := v.Call(v.L, fn, 1, o); err == nil {
-					return s[0].String()
-				}
-			}
+		if s, err := v.text(o); err == nil && s != o.String() {
+			return s
 		}
 		return "error object " + fields(o)
+	case *lua.LUserData:
+		if s, err := v.text(o); err == nil {
+			return s
+		}
 	}
 	return strings.TrimSpace(api.Object.String())
 }

@@ -45,8 +45,13 @@ func (v *VM) load(name, source string) (*lua.LFunction, error) {
 	return v.L.NewFunctionFromProto(proto), nil
 }
 
-// Incomplete tells whether more lines could make the chunk complete.
-func Incomplete(err error) bool {
+// Incomplete tells whether more lines could make a chunk of the prompt
+// complete.
+func (v *VM) Incomplete(source string) bool {
+	if _, err := v.load("prompt", "return "+source); err == nil {
+		return false
+	}
+	_, err := v.load("prompt", source)
 	var e *luaerr.Error
 	return errors.As(err, &e) && e.Partial
 }

@@ -29,13 +29,14 @@ type VM struct {
 	L     *lua.LState
 	Tasks *task.Group
 
-	opt     Options
-	sources map[string]string // text by chunk name, for excerpts
-	guard   *lua.LFunction    // the bottom frame of every protected call
-	free    []*lua.LState     // threads that wait for the next call
-	now     turn              // of whoever holds the turn
-	running map[*lua.LState]bool
-	panics  int
+	opt      Options
+	sources  map[string]string // text by chunk name, for excerpts
+	guard    *lua.LFunction    // the bottom frame of every protected call
+	tostring *lua.LFunction    // the stock one, whatever a script puts in its place
+	free     []*lua.LState     // threads that wait for the next call
+	now      turn              // of whoever holds the turn
+	running  map[*lua.LState]bool
+	panics   int
 }
 
 // turn is what belongs to the task that runs, not to the state. It is put away
@@ -75,6 +76,7 @@ func New(ctx context.Context, opt Options) *VM {
 		RegistryGrowStep: registryStep, CallStackSize: callStack, MinimizeStackMemory: true})
 	v.guard = v.L.NewFunction(v.guarded)
 	v.openLibs()
+	v.tostring = v.L.G.Global.RawGetString("tostring").(*lua.LFunction)
 	v.strictGlobals()
 	v.L.G.Registry.RawSetString(vmKey, &lua.LUserData{Value: v, Env: v.L.Env, Metatable: lua.LNil})
 	return v
@@ -94,22 +96,12 @@ func (v *VM) Close() {
 // Set makes a global.
 func (v *VM) Set(name string, value lua.LValue) { v.L.G.Global.RawSetString(name, value) }
 
-// Context is done when what runs now must end: that of [VM.Within] or, outside
-// it, that of the tasks. A binding that waits does so under it.
+// Context is that of the evaluation under way: what bindings wait with.
 func (v *VM) Context() context.Context {
 	if v.now.ctx != nil {
 		return v.now.ctx
 	}
 	return v.Tasks.Context()
-}
-
-// Within runs fn under a context of its own, one that ends a single evaluation
-// and not the tasks. It should descend from that of the tasks.
-func (v *VM) Within(ctx context.Context, fn func() error) error {
-	before := v.now.ctx
-	v.now.ctx = ctx
-	defer func() { v.now.ctx = before }()
-	return fn()
 }
 
 // Run runs a chunk to the end of its main part. name is what positions show.
@@ -132,6 +124,30 @@ func (v *VM) Eval(name, source string) ([]lua.LValue, error) {
 		return nil, err
 	}
 	return v.Call(v.L, fn, lua.MultRet)
+}
+
+// Show is Eval with a context of its own, whose end stops the evaluation and
+// leaves the state usable. It returns the values as text, nil ones left out.
+func (v *VM) Show(ctx context.Context, name, source string) ([]string, error) {
+	before := v.now.ctx
+	v.now.ctx = ctx
+	defer func() { v.now.ctx = before }()
+	values, err := v.Eval(name, source)
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, x := range values {
+		if x == lua.LNil {
+			continue
+		}
+		text, err := v.text(x)
+		if err != nil {
+			return texts, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
 }
 
 // Wait gives the turn away until no task is left. The exit that a script asked

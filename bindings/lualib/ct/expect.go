@@ -113,8 +113,6 @@ var expectsType = value.NewType[*expects]("expects").
 		return 0
 	}).
 	Len(func(a *value.Args, x *expects) int { return a.Return(lua.LNumber(len(x.all(a)))) }).
-		return a.Return(lua.LNumber(len((&expects{x.h}).all(&value.Args{L: a.L, Op: a.Op}))))
-	}).
 	Text(func(*expects) string { return "expects" })
 
 // expect is ct.expect{...}: a plan to expect a flow. master is a flow that has

@@ -78,19 +78,19 @@ var createTests = []test{
 	}},
 	{"timeouts", func(h *harness) {
 		r := h.raw()
-		make := func(port uint16, timeout uint32) {
+		add := func(port uint16, timeout uint32) {
 			h.t.Helper()
 			r.want(0, ct(wire.MsgNew, wire.FlagCreate|wire.FlagExcl, 2, tuple(wire.AttrTupleOrig, tcp(port, 80)),
 				tuple(wire.AttrTupleReply, back(tcp(port, 80))), attr32(wire.AttrTimeout, timeout)), "create")
 		}
-		make(1, 1<<32-1)
+		add(1, 1<<32-1)
 		if left := h.get(tcp(1, 80)).Timeout; left < wire.MaxTimeout-5 || left > wire.MaxTimeout {
 			h.t.Errorf("longest timeout is %d, want %d", left, wire.MaxTimeout)
 		}
-		make(2, 0)
+		add(2, 0)
 		h.gone(tcp(2, 80))
-		make(2, 0)
-		make(3, 1)
+		add(2, 0)
+		add(3, 1)
 		h.get(tcp(3, 80))
 		h.w.Pass(1200 * time.Millisecond)
 		h.gone(tcp(3, 80))

@@ -199,7 +199,7 @@ var expectTests = []test{
 		r.want(syscall.ENOENT, exp(wire.MsgExpGet, wire.FlagDump, tuple(1, tcp(9, 21))), "no such master")
 	}},
 	{"deletes", func(h *harness) {
-		make := func() {
+		refill := func() {
 			h.t.Helper()
 			h.do(&wire.ExpectFlush{All: true})
 			h.do(&wire.ExpectCreate{Expect: expectation(tcp(1, 21), 2000)})
@@ -207,15 +207,15 @@ var expectTests = []test{
 		}
 		h.master(tcp(1, 21), "ftp")
 		h.master(tcp(2, 21), "irc")
-		make()
+		refill()
 		h.do(wire.ExpectFlush{Helper: "ftp"})
 		h.wantPorts(h.expectPorts(), "after those of ftp", 2001)
-		make()
+		refill()
 		h.do(wire.ExpectFlush{Helper: "nosuch"})
 		h.wantPorts(h.expectPorts(), "after those of no helper", 2000, 2001)
 		h.raw().want(0, exp(wire.MsgExpDelete, 0, tuple(1, tcp(1, 21))), "by master")
 		h.wantPorts(h.expectPorts(), "after a delete by master, which is one of all")
-		make()
+		refill()
 		h.do(mustDelete(h, wire.Key{Tuple: tcp(1, 21)}))
 		h.wantPorts(h.expectPorts(), "after the end of the master", 2001)
 		h.do(&wire.Flush{All: true})

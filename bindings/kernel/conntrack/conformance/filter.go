@@ -45,8 +45,7 @@ func flags(orig, reply uint32) []byte {
 }
 
 // filtered dumps under a filter of our own and returns the ports, and whether
-// the kernel says that it filtered; with typ of a delete it flushes and
-// returns what is left.
+// the kernel says that it filtered.
 func (h *harness) filtered(r *raw, family uint8, attrs ...[]byte) (ports []uint16, said bool) {
 	h.t.Helper()
 	list := r.ask(ct(wire.MsgGet, wire.FlagDump, family, attrs...))

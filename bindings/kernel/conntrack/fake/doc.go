@@ -16,6 +16,7 @@
 // tuple.go, message.go), from the kernel's point of view: what package wire
 // misreads or misspells is not hidden by sharing it.
 //
-// The package opens no socket and touches no system state. It is for tests
-// and for dry runs; it tracks no packets but those it is told of.
+// The package must not open a socket nor touch the state of the system, and
+// must not use the codec of package wire for messages. It is for tests and for
+// dry runs; it tracks no packets but those it is told of.
 package fake
