@@ -31,6 +31,8 @@ const (
 // Run reads and evaluates until the end of input or of the script, which comes
 // back as a *luaerr.Exit where exit(n) was called.
 func (s *Session) Run() error {
+	// A task may end the script while a line is being waited for.
+	defer context.AfterFunc(s.VM.Tasks.Context(), func() { _ = s.Lines.Close() })()
 	for {
 		source, err := s.read()
 		switch {
@@ -54,11 +56,11 @@ func (s *Session) read() (string, error) {
 		var text string
 		var err error
 		s.VM.Tasks.Block(func() { text, err = s.Lines.ReadLine(prompt) })
-		if err != nil {
-			return "", err
-		}
 		if cause := s.VM.Tasks.Cause(); cause != nil {
 			return "", cause
+		}
+		if err != nil {
+			return "", err
 		}
 		if source += text; !s.VM.Incomplete(source) {
 			return source, nil

@@ -55,19 +55,6 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Detail returns the error with the script's source line and the traceback, as
-// far as they are known. It ends without a newline.
-func (e *Error) Detail() string {
-	s := e.Error()
-	if e.Excerpt != "" {
-		s += "\n" + e.Excerpt
-	}
-	if e.Trace != "" {
-		s += "\n" + e.Trace
-	}
-	return s
-}
-
 // Is reports whether target is the code of e, so that errors.Is(err, EGUARD) works.
 func (e *Error) Is(target error) bool {
 	c, ok := target.(Code)

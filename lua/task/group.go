@@ -16,7 +16,20 @@ type Group struct {
 	wg     sync.WaitGroup
 	report func(name string, err error)
 	block  func() (resume func())
+	failed *FailedError // the first task that an error ended; guarded by turn
 }
+
+// FailedError says which task of a script an error ended.
+type FailedError struct {
+	Task string
+	Err  error
+}
+
+// Error names the task.
+func (e *FailedError) Error() string { return "a task failed: " + e.Task + ": " + e.Err.Error() }
+
+// Unwrap returns what ended the task.
+func (e *FailedError) Unwrap() error { return e.Err }
 
 // MaxErrors is how many errors in a row end a handler or timer.
 const MaxErrors = 10
@@ -61,7 +74,8 @@ func (g *Group) Block(fn func()) {
 func (g *Group) Stop(reason error) { g.cancel(reason) }
 
 // Go starts a task. It begins without the turn and keeps the script alive
-// until it returns; an error of it is reported and ends nothing else.
+// until it returns. An error of it is reported at once and ends no other task;
+// [Group.Wait] returns it when all have ended.
 func (g *Group) Go(name string, fn func(context.Context) error) {
 	g.wg.Go(func() {
 		err := fn(g.ctx)
@@ -69,6 +83,9 @@ func (g *Group) Go(name string, fn func(context.Context) error) {
 			g.Lock()
 			defer g.Unlock()
 			g.report(name, err)
+			if g.failed == nil {
+				g.failed = &FailedError{Task: name, Err: err}
+			}
 		}
 	})
 }
@@ -158,10 +175,19 @@ func (g *Group) Handler(name string) func(fn func() error) error {
 }
 
 // Wait waits, without the turn, until no task is left or the group was
-// stopped and its tasks have ended. It returns the reason of a stop.
+// stopped and its tasks have ended. It returns the reason of a stop, else a
+// *FailedError for the first task that an error ended.
 func (g *Group) Wait() error {
 	g.wg.Wait()
-	return context.Cause(g.ctx)
+	if err := context.Cause(g.ctx); err != nil {
+		return err
+	}
+	g.Lock()
+	defer g.Unlock()
+	if g.failed != nil {
+		return g.failed
+	}
+	return nil
 }
 
 // Close stops what still runs and waits for it.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sort"
 	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -138,21 +139,76 @@ func (a *Args) Duration(n int, name string) float64 {
 }
 
 func (a *Args) duration(v lua.LValue, name string) float64 {
+	return a.unit(v, name, `a duration such as 90 or "1h30m"`, 0, MaxDuration, ParseDuration)
+}
+
+// unit reads a value that is a number from lo to hi or text in a unit.
+func (a *Args) unit(v lua.LValue, name, want string, lo, hi float64, parse func(string) (float64, error)) float64 {
 	switch v := v.(type) {
 	case lua.LNumber:
-		if f := float64(v); f >= 0 && f <= MaxDuration {
+		if f := float64(v); f >= lo && f <= hi {
 			return f
 		}
-		a.Bad(name, "%s seconds are out of range", v)
+		a.Bad(name, "want %s, got %s", want, Describe(v))
 	case lua.LString:
-		d, err := ParseDuration(string(v))
+		n, err := parse(string(v))
 		if err != nil {
 			a.Bad(name, "%s", err)
 		}
-		return d
+		return n
 	}
-	a.Bad(name, `want a duration such as 90 or "1h30m", got %s`, Describe(v))
+	a.Bad(name, "want %s, got %s", want, Describe(v))
 	return 0
+}
+
+// Size returns bytes, given as a whole number or as text like "10MB".
+func (a *Args) Size(v lua.LValue, name string) float64 {
+	n := a.unit(v, name, `a size such as 1500 or "10MB"`, 0, 1<<53, ParseSize)
+	if n != math.Trunc(n) {
+		a.Bad(name, "want whole bytes, got %s", Describe(v))
+	}
+	return n
+}
+
+// Rate returns what happens in a second, given as a number or as text like
+// "5k/s". It is more than 0.
+func (a *Args) Rate(v lua.LValue, name string) float64 {
+	return a.unit(v, name, `a rate such as 500 or "5k/s"`, math.SmallestNonzeroFloat64, 1<<53, ParseRate)
+}
+
+// Percent returns a share from 0 to 1, given as such or as text like "90%".
+func (a *Args) Percent(v lua.LValue, name string) float64 {
+	return a.unit(v, name, `a share such as 0.9 or "90%"`, 0, 1, ParsePercent)
+}
+
+// Masked returns a value and its mask, given as a number (all bits count) or
+// as text like "0x10/0xff".
+func (a *Args) Masked(v lua.LValue, name string) (value, mask uint32) {
+	if s, ok := v.(lua.LString); ok {
+		value, mask, err := ParseMasked(string(s))
+		if err != nil {
+			a.Bad(name, "%s", err)
+		}
+		return value, mask
+	}
+	return uint32(a.wholeNumber(v, name, 0, math.MaxUint32)), math.MaxUint32
+}
+
+// Prefix returns a network, given as "10.0.0.0/8" or as one address.
+func (a *Args) Prefix(v lua.LValue, name string) netip.Prefix {
+	s, _ := v.(lua.LString)
+	if !strings.Contains(string(s), "/") {
+		addr := a.Addr(v, name)
+		return netip.PrefixFrom(addr, addr.BitLen())
+	}
+	p, err := netip.ParsePrefix(string(s))
+	if err != nil {
+		a.Bad(name, "%q is not a network such as \"10.0.0.0/8\"", string(s))
+	}
+	if p != p.Masked() {
+		a.Bad(name, "%q has bits set behind its prefix; did you mean %q?", string(s), p.Masked())
+	}
+	return p
 }
 
 // Addr returns an IPv4 or IPv6 address.

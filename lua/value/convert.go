@@ -2,6 +2,10 @@ package value
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -34,8 +38,13 @@ func toGo(v lua.LValue, depth int) (any, error) {
 }
 
 func tableToGo(t *lua.LTable, depth int) (any, error) {
-	n := t.Len()
-	list := make([]any, 0, n)
+	items := 0
+	t.ForEach(func(k, _ lua.LValue) {
+		if k.Type() == lua.LTNumber {
+			items++
+		}
+	})
+	list := make([]any, items)
 	fields := map[string]any{}
 	var err error
 	t.ForEach(func(k, v lua.LValue) {
@@ -50,11 +59,11 @@ func tableToGo(t *lua.LTable, depth int) (any, error) {
 		case lua.LString:
 			fields[string(k)] = x
 		case lua.LNumber:
-			if int(k) != len(list)+1 || float64(k) != float64(int(k)) {
-				err = fmt.Errorf("a list with a gap at %d", len(list)+1)
+			if k != lua.LNumber(int(k)) || k < 1 || int(k) > items {
+				err = fmt.Errorf("a list of %d items with one at %s", items, k)
 				return
 			}
-			list = append(list, x)
+			list[int(k)-1] = x
 		default:
 			err = fmt.Errorf("cannot use %s as a key", Describe(k))
 		}
@@ -70,17 +79,46 @@ func tableToGo(t *lua.LTable, depth int) (any, error) {
 	return list, nil
 }
 
-// ToLua turns what ToGo returns, and ints, back into Lua.
+// ToLua turns what ToGo returns, numbers of any kind, addresses, durations (as
+// seconds) and lists of strings into Lua. A nil is nil; whole numbers beyond
+// 2^53 lose their last digits. Any other type is a mistake of the caller, and
+// panics.
 func ToLua(L *lua.LState, x any) lua.LValue {
 	switch x := x.(type) {
+	case nil:
+		return lua.LNil
+	case lua.LValue:
+		return x
 	case string:
 		return lua.LString(x)
+	case bool:
+		return lua.LBool(x)
 	case float64:
 		return lua.LNumber(x)
 	case int:
 		return lua.LNumber(x)
-	case bool:
-		return lua.LBool(x)
+	case int64:
+		return lua.LNumber(x)
+	case uint8:
+		return lua.LNumber(x)
+	case uint16:
+		return lua.LNumber(x)
+	case uint32:
+		return lua.LNumber(x)
+	case uint64:
+		return lua.LNumber(x)
+	case time.Duration:
+		return lua.LNumber(x.Seconds())
+	case netip.Addr:
+		return lua.LString(x.String())
+	case netip.Prefix:
+		return lua.LString(x.String())
+	case []string:
+		t := L.CreateTable(len(x), 0)
+		for i, s := range x {
+			t.RawSetInt(i+1, lua.LString(s))
+		}
+		return t
 	case []any:
 		t := L.CreateTable(len(x), 0)
 		for i, v := range x {
@@ -89,10 +127,10 @@ func ToLua(L *lua.LState, x any) lua.LValue {
 		return t
 	case map[string]any:
 		t := L.CreateTable(0, len(x))
-		for k, v := range x {
-			t.RawSetString(k, ToLua(L, v))
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			t.RawSetString(k, ToLua(L, x[k]))
 		}
 		return t
 	}
-	return lua.LNil
+	panic(fmt.Sprintf("no Lua value for a %T", x))
 }

@@ -11,6 +11,7 @@ import (
 // only read. Reading a field costs a map look-up and a call, no reflection.
 type Type[T any] struct {
 	name    string
+	key     *lua.LUserData // finds the metatable in the registry of a state
 	fields  map[string]func(*lua.LState, T) lua.LValue
 	methods map[string]func(*Args, T) int
 	names   []string
@@ -22,7 +23,7 @@ type Type[T any] struct {
 // NewType returns a type without fields. Its name is what scripts call such an
 // object: "flow".
 func NewType[T any](name string) *Type[T] {
-	return &Type[T]{name: name, fields: map[string]func(*lua.LState, T) lua.LValue{}, methods: map[string]func(*Args, T) int{}}
+	return &Type[T]{name: name, key: &lua.LUserData{Value: name}, fields: map[string]func(*lua.LState, T) lua.LValue{}, methods: map[string]func(*Args, T) int{}}
 }
 
 // Field adds a field.
@@ -67,8 +68,7 @@ func (t *Type[T]) Is(v lua.LValue) (T, bool) {
 }
 
 func (t *Type[T]) metatable(L *lua.LState) *lua.LTable {
-	key := "ctsh." + t.name
-	if mt, ok := L.G.Registry.RawGetString(key).(*lua.LTable); ok {
+	if mt, ok := L.G.Registry.RawGet(t.key).(*lua.LTable); ok {
 		return mt
 	}
 	mt := L.NewTable()
@@ -104,7 +104,7 @@ func (t *Type[T]) metatable(L *lua.LState) *lua.LTable {
 	}))
 	mt.RawSetString("__metatable", lua.LString(t.name))
 	t.operators(L, mt)
-	L.G.Registry.RawSetString(key, mt)
+	L.G.Registry.RawSet(t.key, mt)
 	return mt
 }
 

@@ -49,6 +49,26 @@ func ParseDuration(text string) (float64, error) {
 	return sum, nil
 }
 
+// FormatDuration is the inverse of ParseDuration: "1h30m", "2d", "0.25s".
+func FormatDuration(seconds float64) string {
+	var b strings.Builder
+	for _, u := range durationUnits[:3] {
+		if n := math.Trunc(seconds / u.seconds); n > 0 {
+			b.WriteString(plain(n))
+			b.WriteString(u.name)
+			seconds -= n * u.seconds
+		}
+	}
+	if seconds > 0 || b.Len() == 0 {
+		b.WriteString(plain(seconds))
+		b.WriteByte('s')
+	}
+	return b.String()
+}
+
+// plain is the shortest decimal form of n that reads back as n.
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
 // takeNumber splits "30m5s" into 30, "m" and "5s".
 func takeNumber(s string) (n float64, unit, rest string, ok bool) {
 	digits := strings.IndexFunc(s, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
@@ -56,7 +76,8 @@ func takeNumber(s string) (n float64, unit, rest string, ok bool) {
 		digits = len(s)
 	}
 	n, err := strconv.ParseFloat(s[:digits], 64)
-	if err != nil || digits == 0 || s[0] == '.' || s[digits-1] == '.' {
+	padded := digits > 1 && s[0] == '0' && s[1] != '.'
+	if err != nil || digits == 0 || padded || s[0] == '.' || s[digits-1] == '.' {
 		return 0, "", "", false
 	}
 	end := strings.IndexAny(s[digits:], "0123456789.")
@@ -84,6 +105,80 @@ func ParseSize(text string) (float64, error) {
 		return 0, fmt.Errorf("%q is not a whole number of bytes up to 2^53", text)
 	}
 	return n, nil
+}
+
+// FormatSize is the inverse of ParseSize: "10MB", "64KiB", "1500B".
+func FormatSize(bytes float64) string {
+	best, unit := 1.0, "B"
+	for _, name := range []string{"kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"} {
+		if f := sizes[name]; f > best && bytes > 0 && math.Mod(bytes, f) == 0 {
+			best, unit = f, name
+		}
+	}
+	return plain(bytes/best) + unit
+}
+
+// ratePeriods are what a rate may be counted in, in seconds.
+var ratePeriods = map[string]float64{"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+// ParseRate reads "5k/s", "10/m" or "1.5M/s" and returns what that is a second,
+// more than 0.
+func ParseRate(text string) (float64, error) {
+	amount, period, ok := strings.Cut(text, "/")
+	seconds, known := ratePeriods[period]
+	n, unit, rest, number := takeNumber(amount)
+	factor, suffix := sizes[unit]
+	if !ok || !known || !number || rest != "" || !suffix || n*factor == 0 {
+		return 0, fmt.Errorf(`%q is not a rate such as "500/s", "5k/s" or "10/m"`, text)
+	}
+	return n * factor / seconds, nil
+}
+
+// FormatRate is the inverse of ParseRate: "5k/s", "0.5/s".
+func FormatRate(perSecond float64) string {
+	for _, name := range []string{"T", "G", "M", "k"} {
+		if f := sizes[name]; math.Mod(perSecond, f) == 0 {
+			return plain(perSecond/f) + name + "/s"
+		}
+	}
+	return plain(perSecond) + "/s"
+}
+
+// ParsePercent reads "90%" or "0.5%", up to "100%", and returns the share: 0.9.
+func ParsePercent(text string) (float64, error) {
+	digits, ok := strings.CutSuffix(text, "%")
+	n, unit, rest, number := takeNumber(digits)
+	if !ok || !number || unit != "" || rest != "" || n > 100 {
+		return 0, fmt.Errorf(`%q is not a share such as "90%%", from 0%% to 100%%`, text)
+	}
+	return strconv.ParseFloat(digits+"e-2", 64)
+}
+
+// FormatPercent is the inverse of ParsePercent. It moves the point in the text,
+// because a multiplication by 100 would not be exact.
+func FormatPercent(share float64) string {
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(share, 'e', -1, 64), "e")
+	e, _ := strconv.Atoi(exponent)
+	digits := strings.Replace(mantissa, ".", "", 1)
+	point := e + 3 // behind that many digits
+	switch {
+	case share == 0:
+		return "0%"
+	case point <= 0:
+		return "0." + strings.Repeat("0", -point) + digits + "%"
+	case point >= len(digits):
+		return digits + strings.Repeat("0", point-len(digits)) + "%"
+	}
+	return digits[:point] + "." + digits[point:] + "%"
+}
+
+// FormatMasked is the inverse of ParseMasked: "0x10/0xff", or "0x10" where the
+// mask is all ones.
+func FormatMasked(value, mask uint32) string {
+	if mask == ^uint32(0) {
+		return fmt.Sprintf("%#x", value)
+	}
+	return fmt.Sprintf("%#x/%#x", value, mask)
 }
 
 // ParseMasked reads "0x10/0xff", "16" or "0x10"; without a mask it is all ones.

@@ -79,6 +79,9 @@ func (v *VM) resume(L, th *lua.LState, stock lua.LGFunction) int {
 		if exit, ok := luaerr.FromLua(L.Get(-1)).(*luaerr.Exit); ok {
 			luaerr.Raise(L, exit)
 		}
+		if err := luaerr.Interrupted(v.Context()); err != nil {
+			luaerr.Raise(L, err)
+		}
 	}
 	return n
 }

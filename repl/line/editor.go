@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 
 	"github.com/chzyer/readline"
@@ -14,35 +15,58 @@ import (
 
 // editor is a Reader on a terminal.
 type editor struct {
-	keys     *keys
-	instance *readline.Instance
-	out      io.Writer
-	resized  chan os.Signal
+	in, out  *os.File
+	history  []string    // to be recalled, until the library has them
 	empty    atomic.Bool // the line being edited has no text
 	searched atomic.Bool // there is history to search
-	closed   atomic.Bool
+	reading  atomic.Bool // a line is being edited
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	keys     *keys
+	instance *readline.Instance // nil before the first line
+	resized  chan os.Signal
 }
 
-// Open starts an editor that takes keys from one terminal and draws on the
+// Open returns an editor that takes keys from one terminal and draws on the
 // other; most often both are the same. History holds the lines that may be
-// recalled, oldest first; what is read is added to it in memory.
+// recalled, oldest first; what is read is added to it in memory. The terminals
+// stay open after Close.
 func Open(in, out *os.File, history []string) (Reader, error) {
-	keys, err := newKeys(int(in.Fd()))
+	if _, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS); err != nil {
+		return nil, fmt.Errorf("open line editor: standard input is no terminal: %w", err)
+	}
+	e := &editor{in: in, out: out, history: history, resized: make(chan os.Signal, 1)}
+	e.empty.Store(true)
+	e.searched.Store(len(history) > 0)
+	return e, nil
+}
+
+// start makes the instance of the library, once. Not in Open: an instance that
+// never read a line cannot be closed without a race.
+func (e *editor) start() (*readline.Instance, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, io.EOF
+	}
+	if e.instance != nil {
+		return e.instance, nil
+	}
+	keys, err := newKeys(int(e.in.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("open line editor: %w", err)
 	}
-	e := &editor{keys: keys, resized: make(chan os.Signal, 1)}
-	e.empty.Store(true)
-	mode := &rawMode{fd: int(in.Fd())}
-	e.instance, err = readline.NewEx(&readline.Config{
+	mode := &rawMode{fd: int(e.in.Fd())}
+	instance, err := readline.NewEx(&readline.Config{
 		Stdin:               keys,
-		Stdout:              out,
-		Stderr:              out,
+		Stdout:              e.out,
+		Stderr:              e.out,
 		AutoComplete:        nothing{},
 		InterruptPrompt:     "^C",
 		EOFPrompt:           "\n", // means none
 		HistoryLimit:        2000,
-		FuncGetWidth:        func() int { return width(int(out.Fd())) },
+		FuncGetWidth:        func() int { return width(int(e.out.Fd())) },
 		FuncIsTerminal:      func() bool { return true },
 		FuncMakeRaw:         mode.enter,
 		FuncExitRaw:         mode.exit,
@@ -53,24 +77,26 @@ func Open(in, out *os.File, history []string) (Reader, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open line editor: %w", err), keys.Close(), keys.release())
 	}
-	e.out = e.instance.Stdout()
-	for _, entry := range history {
+	for _, entry := range e.history {
 		// SaveHistory only fails on a history file, and there is none.
-		_ = e.instance.SaveHistory(entry)
-		e.searched.Store(true)
+		_ = instance.SaveHistory(entry)
 	}
-	return e, nil
+	e.keys, e.instance, e.history = keys, instance, nil
+	return instance, nil
 }
 
 // ReadLine implements Reader.
 func (e *editor) ReadLine(prompt string) (string, error) {
-	if e.closed.Load() {
-		return "", io.EOF
+	instance, err := e.start()
+	if err != nil {
+		return "", err
 	}
-	e.instance.SetPrompt(prompt)
-	text, err := e.instance.Readline()
+	instance.SetPrompt(prompt)
+	e.reading.Store(true)
+	text, err := instance.Readline()
+	e.reading.Store(false)
 	switch {
-	case e.closed.Load(), errors.Is(err, io.EOF):
+	case e.isClosed(), errors.Is(err, io.EOF):
 		return "", io.EOF
 	case errors.Is(err, readline.ErrInterrupt):
 		return "", ErrInterrupt
@@ -83,22 +109,42 @@ func (e *editor) ReadLine(prompt string) (string, error) {
 	return text, nil
 }
 
-// Write implements Reader.
-func (e *editor) Write(p []byte) (int, error) { return e.out.Write(p) }
+func (e *editor) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// Write implements Reader. The library has a notion of its own of whether a
+// line is being edited, which lags behind.
+func (e *editor) Write(p []byte) (int, error) {
+	if !e.reading.Load() {
+		return e.out.Write(p)
+	}
+	e.mu.Lock()
+	instance := e.instance
+	e.mu.Unlock()
+	return instance.Stdout().Write(p)
+}
 
 // Close implements Reader. It ends the input first and takes the parts of the
 // instance down one by one: Instance.Close would wait for a read that only the
 // user can finish.
 func (e *editor) Close() error {
-	if e.closed.Swap(true) {
+	e.mu.Lock()
+	done, instance := e.closed, e.instance
+	e.closed = true
+	e.mu.Unlock()
+	if done || instance == nil {
 		return nil
 	}
 	signal.Stop(e.resized)
 	close(e.resized)
+	<-e.keys.begun
 	return errors.Join(
 		e.keys.Close(),
-		e.instance.Config.Stdin.Close(),
-		e.instance.Terminal.Close(), // returns when the last Read has
+		instance.Config.Stdin.Close(),
+		instance.Terminal.Close(), // returns when the last Read has
 		e.keys.release(),
 	)
 }

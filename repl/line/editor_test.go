@@ -324,6 +324,28 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// TestWriteBetweenReads: a print while nothing is edited is only itself.
+func TestWriteBetweenReads(t *testing.T) {
+	c := newConsole(t, 80)
+	for range 50 {
+		if _, err := c.read("abc\r"); err != nil {
+			t.Fatal(err)
+		}
+		c.mu.Lock()
+		c.seen.Reset()
+		c.mu.Unlock()
+		for _, text := range []string{"half ", "a line", "\n"} {
+			if _, err := io.WriteString(c.ed, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.wait("a line\r\n", 1)
+		if p := c.picture(); strings.Contains(p[strings.Index(p, "half"):], "\x1b") {
+			t.Fatalf("the print came with more: %q", p)
+		}
+	}
+}
+
 // TestCtrlZSparesTheParent runs an editor in a child process and presses
 // Ctrl-Z: the library alone would stop this process.
 func TestCtrlZSparesTheParent(t *testing.T) {
@@ -367,5 +389,83 @@ func TestCtrlZSparesTheParent(t *testing.T) {
 	case <-stopped:
 		t.Error("Ctrl-Z sent SIGTSTP to the parent")
 	default:
+	}
+}
+
+// TestNothingLeaks: an editor leaves no goroutine and no descriptor behind,
+// however it was closed.
+func TestNothingLeaks(t *testing.T) {
+	user, tty, err := pty.Open()
+	if err != nil {
+		t.Skipf("no pseudo terminal here: %v", err)
+	}
+	defer user.Close()
+	defer tty.Close()
+	go func() { _, _ = io.Copy(io.Discard, user) }()
+	descriptors := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	goroutines, files := runtime.NumGoroutine(), descriptors()
+	for i := range 20 {
+		ed, err := Open(tty, tty, []string{"old"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 1 {
+			done := make(chan error, 1)
+			go func() {
+				_, err := ed.ReadLine("ct> ")
+				done <- err
+			}()
+			<-ed.(*editor).started(t)
+			if err := ed.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; !errors.Is(err, io.EOF) {
+				t.Fatalf("ReadLine after Close: %v", err)
+			}
+		}
+		if err := ed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(patience); runtime.NumGoroutine() > goroutines+1 || descriptors() > files; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines and %d descriptors, before %d and %d\n%s", runtime.NumGoroutine(), descriptors(),
+				goroutines, files, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
+// started returns what is closed once the editor waits for keys.
+func (e *editor) started(t *testing.T) <-chan struct{} {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		e.mu.Lock()
+		keys := e.keys
+		e.mu.Unlock()
+		if keys != nil {
+			return keys.begun
+		}
+	}
+	t.Fatal("the editor did not start")
+	return nil
+}
+
+// TestNoTerminal: a pipe is refused, not drawn on.
+func TestNoTerminal(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := Open(r, w, nil); err == nil {
+		t.Error("a pipe was taken for a terminal")
 	}
 }

@@ -3,6 +3,7 @@ package line
 import (
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ type keys struct {
 	raw     []byte      // read from the terminal, not yet decoded
 	deleted atomic.Bool // the byte 0x04 handed over last was the Delete key
 	closed  atomic.Bool
+	first   sync.Once
+	begun   chan struct{} // closed by the first Read
 }
 
 func newKeys(tty int) (*keys, error) {
@@ -28,11 +31,12 @@ func newKeys(tty int) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keys{tty: tty, wake: r, closer: w}, nil
+	return &keys{tty: tty, wake: r, closer: w, begun: make(chan struct{})}, nil
 }
 
 // Read implements io.Reader. A hang-up of the terminal and Close are io.EOF.
 func (k *keys) Read(p []byte) (int, error) {
+	k.first.Do(func() { close(k.begun) })
 	for {
 		pressed, n := decode(k.raw)
 		if n == 0 {

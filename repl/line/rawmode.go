@@ -1,16 +1,26 @@
 package line
 
-import "golang.org/x/sys/unix"
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
 
 // rawMode switches a terminal between the mode it was found in and one in
 // which every key arrives at once. Output processing stays on, so that a "\n"
 // written meanwhile still starts a new line at column one.
 type rawMode struct {
 	fd    int
+	mu    sync.Mutex
 	found *unix.Termios // nil while not raw
 }
 
 func (m *rawMode) enter() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.found != nil {
+		return nil
+	}
 	found, err := unix.IoctlGetTermios(m.fd, unix.TCGETS)
 	if err != nil {
 		return err
@@ -29,7 +39,10 @@ func (m *rawMode) enter() error {
 	return nil
 }
 
+// exit may come twice at once: from the line that ends and from Close.
 func (m *rawMode) exit() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.found == nil {
 		return nil
 	}

@@ -6,6 +6,6 @@
 // often without one, and joins the two by generations, so that neither an
 // event nor a row of a dump ever undoes what is newer.
 //
-// The package knows the kernel by its interface only. It changes nothing
-// there, and it is no history: a flow that is gone is gone from here.
+// The package knows the kernel by its interface only and must not change
+// anything there. It is no history: a flow that is gone is gone from here.
 package mirror

@@ -24,9 +24,9 @@ type Listener struct {
 	busy   atomic.Bool
 	stop   context.CancelFunc // of the watchdog
 
-	received, lost, overruns, bad, reads atomic.Uint64
-	unreliable                           atomic.Bool
-	gone                                 atomic.Pointer[goneError]
+	received, overruns, bad, reads atomic.Uint64
+	unreliable                     atomic.Bool
+	gone                           atomic.Pointer[goneError]
 
 	dropMu sync.Mutex
 	drops  dropCounter
@@ -43,7 +43,8 @@ type Listener struct {
 	nap    nap
 	tick   time.Time // when the counter is read again
 
-	reported uint64 // of lost, to fn
+	due      uint64 // how much was lost up to the end of unread
+	reported uint64 // and how much of that fn knows
 }
 
 // Size of a read: that many messages of at most so many bytes. Events are
@@ -106,11 +107,11 @@ func (l *Listener) Run(ctx context.Context, fn func(*Event) error) error {
 }
 
 func (l *Listener) loop(ctx context.Context) error {
-	wait, drained, upTo := true, 0, uint64(0)
-	l.tick = time.Time{}
-	if err := l.deliver(ctx); err != nil {
+	if err := l.handle(ctx); err != nil {
 		return err
 	}
+	wait, idle, drained := true, false, 0
+	l.tick = time.Time{}
 	for {
 		if err := l.pause(ctx); err != nil {
 			return err
@@ -121,45 +122,57 @@ func (l *Listener) loop(ctx context.Context) error {
 		case errors.Is(err, syscall.ENOBUFS):
 			l.overruns.Add(1)
 			if l.gap.overrun() {
-				if err := l.reportLoss(); err != nil {
-					return err
-				}
+				l.due = l.readDrops()
 			}
-			wait = false
+			if err := l.handle(ctx); err != nil {
+				return err
+			}
+			wait, idle = false, false
 			continue
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			l.tick = time.Time{} // time for the next, or the end
+			// A second without an event, or the end. Look once more without
+			// waiting: the deadline may have passed before the read.
+			l.tick = time.Time{}
+			wait, idle = false, true
 			continue
 		default:
 			return err
 		}
-		if n < len(l.msgs) && l.gap.open {
-			l.readDrops() // while the handler runs there may be more, elsewhere
-			upTo = l.lost.Load()
-		}
 		if n > 0 {
 			l.reads.Add(1)
 			l.unread = l.msgs[:n]
-			if err := l.deliver(ctx); err != nil {
-				return err
-			}
 		}
 		drained += n
-		if n == len(l.msgs) {
-			wait = false
-			continue
+		short := n < len(l.msgs)
+		if short && (l.gap.drained() || idle && n == 0) {
+			// Read now: while the handler runs more may be lost, elsewhere.
+			l.due = l.readDrops()
 		}
-		if l.gap.drained() {
-			if err := l.report(upTo); err != nil {
-				return err
+		if err := l.handle(ctx); err != nil {
+			return err
+		}
+		wait, idle = false, false
+		if short {
+			d := l.nap.after(drained)
+			if d > 0 {
+				time.Sleep(d)
 			}
+			wait, drained = d == 0, 0
 		}
-		d := l.nap.after(drained)
-		if d > 0 {
-			time.Sleep(d)
-		}
-		wait, drained = d == 0, 0
 	}
+}
+
+// handle passes on what was read and then what was found to be lost behind it.
+func (l *Listener) handle(ctx context.Context) error {
+	if err := l.deliver(ctx); err != nil {
+		return err
+	}
+	if l.due <= l.reported {
+		return nil
+	}
+	l.event = Event{Kind: EventLoss, NSID: -1, Lost: l.due - l.reported, Received: time.Now()}
+	l.reported = l.due
+	return l.fn(&l.event)
 }
 
 // pause is what is done between two reads: look whether it is over, and once
@@ -180,10 +193,8 @@ func (l *Listener) pause(ctx context.Context) error {
 	if err := l.over(ctx); err != nil {
 		return err
 	}
-	if l.gap.open {
-		return nil // it is not complete, nor its place reached
-	}
-	return l.reportLoss()
+	l.readDrops()
+	return nil
 }
 
 // over tells whether there is a reason to end.
@@ -200,29 +211,15 @@ func (l *Listener) over(ctx context.Context) error {
 	return nil
 }
 
-// readDrops adds to the statistics what was lost since the last reading. Once
-// the socket is closed the last reading stands.
-func (l *Listener) readDrops() {
+// readDrops brings Lost up to date and returns it. Once the socket is closed
+// the last reading stands.
+func (l *Listener) readDrops() uint64 {
 	l.dropMu.Lock()
 	defer l.dropMu.Unlock()
 	if now, err := l.sock.Drops(); err == nil {
-		l.lost.Add(l.drops.advance(now))
+		l.drops.advance(now)
 	}
-}
-
-// reportLoss passes on what was lost and not reported yet.
-func (l *Listener) reportLoss() error {
-	l.readDrops()
-	return l.report(l.lost.Load())
-}
-
-func (l *Listener) report(lost uint64) error {
-	if lost <= l.reported {
-		return nil
-	}
-	l.event = Event{Kind: EventLoss, NSID: -1, Lost: lost - l.reported, Received: time.Now()}
-	l.reported = lost
-	return l.fn(&l.event)
+	return l.drops.total
 }
 
 // deliver passes on what is left of the last read. What it has not come to
@@ -309,10 +306,9 @@ func (l *Listener) decode(msg []byte) bool {
 // Stats returns the counts so far, Lost as the kernel has it now. It may be
 // called at any time.
 func (l *Listener) Stats() EventStats {
-	l.readDrops()
 	return EventStats{
 		Received: l.received.Load(),
-		Lost:     l.lost.Load(),
+		Lost:     l.readDrops(),
 		Overruns: l.overruns.Load(),
 		Bad:      l.bad.Load(),
 		Reads:    l.reads.Load(),

@@ -330,3 +330,43 @@ func TestLossIsInItsPlace(t *testing.T) {
 }
 
 func addr(s string) wire.Addr { return wire.AddrFrom(netip.MustParseAddr(s)) }
+
+// An event costs no allocation from the kernel's queue to the handler.
+func TestEventsDoNotAllocate(t *testing.T) {
+	k := Open(netnstest.New(t))
+	defer k.Close()
+	l, err := k.Listen(context.Background(), EventOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	// AllocsPerRun warms up with a run of its own: half is for that.
+	const n = 1000
+	for i := range n {
+		if err := k.Do(context.Background(), udp(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := 0
+	var f wire.Flow
+	l.fn = func(e *Event) error { e.View.Flow(&f); got++; return nil }
+	const reads, each = n / 2 / 10, 10
+	allocs := testing.AllocsPerRun(1, func() {
+		for range reads {
+			m, err := l.sock.ReceiveMany(l.msgs[:each], false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.unread = l.msgs[:m]
+			if err := l.handle(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if got != n {
+		t.Errorf("%d events, want %d", got, n)
+	}
+	if allocs > 0 {
+		t.Errorf("%v allocations for %d events", allocs, n/2)
+	}
+}

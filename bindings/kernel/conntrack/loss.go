@@ -7,12 +7,10 @@ type dropCounter struct {
 	total uint64
 }
 
-// advance takes a reading and returns how much was lost since the last one.
-func (c *dropCounter) advance(now uint32) uint64 {
-	n := now - c.last // modulo 2^32, so right across the wrap
+// advance takes a reading.
+func (c *dropCounter) advance(now uint32) {
+	c.total += uint64(now - c.last) // modulo 2^32, so right across the wrap
 	c.last = now
-	c.total += uint64(n)
-	return uint64(n)
 }
 
 // gap follows one overrun from the kernel's word to the place of the loss.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -354,7 +356,7 @@ func TestAllNSID(t *testing.T) {
 // A namespace deleted by name ends Run; the socket alone would wait for ever.
 func TestListenerNamespaceDeleted(t *testing.T) {
 	_ = netnstest.New(t) // skips where nothing can be made
-	const name = "ctsh-listener-gone"
+	name := fmt.Sprintf("ctsh-listener-%d", os.Getpid())
 	add := netnstest.Command(t, "ip", "netns", "add", name)
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Skipf("needs ip netns add: %v %s", err, out)

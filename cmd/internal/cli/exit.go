@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
 )
@@ -25,5 +27,14 @@ func exitCode(err error) int {
 	case errors.As(err, &usage):
 		return luaerr.ExitUsage
 	}
-	return luaerr.ExitCode(err)
+	return luaerr.ExitCode(luaerr.From("", err))
+}
+
+// signalExit is how a program ends that a signal stopped: with 130 after an
+// interrupt, and as a shell counts it (128 plus the number) after any other.
+func signalExit(s os.Signal) *luaerr.Exit {
+	if number, ok := s.(syscall.Signal); ok {
+		return &luaerr.Exit{Status: 128 + int(number)}
+	}
+	return &luaerr.Exit{Status: luaerr.ExitInterrupt}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
@@ -28,14 +28,15 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	if opt.netns != "" {
 		ns, err := netns.Open(opt.netns)
 		if err != nil {
-			return nil, &usageError{err.Error()}
+			return nil, namespaceError(err)
 		}
 		h.ns = ns
 	}
 	if opt.timeout > 0 {
 		ctx, h.cancel = context.WithTimeout(ctx, time.Duration(opt.timeout))
 	}
-	h.VM = vm.New(ctx, vm.Options{Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir, Stdlib: stdlib.Modules})
+	h.VM = vm.New(ctx, vm.Options{Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir,
+		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv)})
 	h.Tasks.Lock()
 	h.OpenTasks()
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
@@ -62,10 +63,11 @@ func (h *host) finish(p *Program, err error) error {
 	case errors.As(err, &exit):
 		return &exitStatus{exit.Status}
 	case err != nil:
-		if text := explain(h, err); text != "" {
+		code, text := h.verdict(err)
+		if text != "" {
 			fmt.Fprintf(p.Stderr, "ctsh: %s\n", text)
 		}
-		return &exitStatus{luaerr.ExitCode(err)}
+		return &exitStatus{code}
 	case h.ct.Failed() > 0:
 		fmt.Fprintf(p.Stderr, "ctsh: %d changes were refused or their outcome is unknown\n", h.ct.Failed())
 		return &exitStatus{luaerr.ExitPartial}
@@ -73,23 +75,55 @@ func (h *host) finish(p *Program, err error) error {
 	return nil
 }
 
-// explain renders the end of a script; an interrupt needs no words.
-func explain(h *host, err error) string {
-	switch luaerr.ExitCode(err) {
-	case luaerr.ExitInterrupt:
-		return ""
-	case luaerr.ExitTimeout:
-		return "the time limit was reached"
+// verdict is the exit code for an error that ended a script, and the words for
+// it; an interrupt needs none. 124 and 130 are only for a run that was ended
+// from outside: an operation that took too long is an error like another.
+func (h *host) verdict(err error) (code int, text string) {
+	outside := h.Tasks.Context().Err() != nil
+	switch code = luaerr.ExitCode(err); {
+	case code == luaerr.ExitInterrupt && outside:
+		return code, ""
+	case code == luaerr.ExitTimeout && outside:
+		return code, "the time limit was reached"
+	case code == luaerr.ExitInterrupt, code == luaerr.ExitTimeout:
+		code = luaerr.ExitScript
 	}
-	return h.Explain(err)
+	return code, h.Explain(err)
+}
+
+// namespaceError makes a mistake in --netns one of usage, and leaves what the
+// kernel refused as it is.
+func namespaceError(err error) error {
+	var (
+		absent *netns.NotFoundError
+		name   *netns.NameError
+		other  *netns.NotNamespaceError
+	)
+	if errors.As(err, &absent) || errors.As(err, &name) || errors.As(err, &other) {
+		return &usageError{"--netns: " + err.Error()}
+	}
+	return fmt.Errorf("--netns: %w", err)
+}
+
+// modulePath are the directories that require looks in last.
+func modulePath(getenv func(string) string) []string {
+	path := filepath.SplitList(getenv("CTSH_PATH"))
+	config := getenv("XDG_CONFIG_HOME")
+	if home := getenv("HOME"); !filepath.IsAbs(config) && home != "" {
+		config = filepath.Join(home, ".config")
+	}
+	if filepath.IsAbs(config) {
+		path = append(path, filepath.Join(config, "ctsh", "lib"))
+	}
+	return append(path, "/usr/share/ctsh/lib")
 }
 
 // scratch runs the program again in a scratch namespace, unless it is in one.
 // again tells that it did, with the exit code to end with.
-func scratch() (code int, again bool, err error) {
+func (p *Program) scratch() (code int, again bool, err error) {
 	if netns.InScratch() {
 		return 0, false, netns.EnterScratch()
 	}
-	code, err = netns.Reexec(netns.ReexecOptions{Args: os.Args[1:]})
+	code, err = netns.Reexec(netns.ReexecOptions{Args: append([]string{}, p.Args...)})
 	return code, true, err
 }

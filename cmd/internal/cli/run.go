@@ -41,7 +41,7 @@ func (p *Program) start(ctx context.Context, opt *options, args []string) error 
 			return p.runSource(ctx, opt, "-e", ".", strings.Join(opt.chunks, "\n"), args)
 		case len(args) > 0:
 			return p.runFile(ctx, opt, args[0], args[1:])
-		case p.StdinTTY:
+		case p.StdinTTY && p.StdoutTTY:
 			return p.prompt(ctx, opt)
 		}
 		return p.runFile(ctx, opt, "-", nil)
@@ -53,7 +53,7 @@ func (p *Program) enter(opt *options, fn func() error) error {
 	if !opt.scratch {
 		return fn()
 	}
-	code, again, err := scratch()
+	code, again, err := p.scratch()
 	switch {
 	case err != nil:
 		return err
@@ -72,9 +72,9 @@ func (p *Program) runFile(ctx context.Context, opt *options, path string, args [
 	name, dir := path, filepath.Dir(path)
 	if path == "-" {
 		name, dir = "stdin", "."
-		source, err = io.ReadAll(p.Stdin)
+		source, err = readSource(p.Stdin)
 	} else {
-		source, err = os.ReadFile(path)
+		source, err = readFile(path)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(path, "./"):
@@ -83,6 +83,22 @@ func (p *Program) runFile(ctx context.Context, opt *options, path string, args [
 		return &usageError{fmt.Sprintf("cannot read the script: %v", err)}
 	}
 	return p.runSource(ctx, opt, name, dir, string(source), args)
+}
+
+// sourceLimit is how much of a script is read: beyond the length that the Lua
+// host accepts, so that it can refuse the rest, and short of what would fill
+// the memory when the file is an endless device.
+const sourceLimit = 1 << 20
+
+func readSource(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, sourceLimit)) }
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readSource(f)
 }
 
 // meant suggests a command for a word that is neither command nor file.
@@ -94,10 +110,22 @@ func meant(word string) string {
 }
 
 // runSource runs a script to its end. The first signal stops it; a second one
-// ends the program.
+// ends the program without waiting for a script that does not stop.
 func (p *Program) runSource(ctx context.Context, opt *options, name, dir, source string, args []string) error {
-	ctx, stop := p.interruptible(ctx)
-	defer stop()
+	ctx, impatient, release := p.interruptible(ctx)
+	defer release()
+	ended := make(chan error, 1)
+	go func() { ended <- p.evaluate(ctx, opt, name, dir, source, args) }()
+	select {
+	case err := <-ended:
+		return err
+	case status := <-impatient:
+		return status
+	}
+}
+
+// evaluate runs a script in a state of its own.
+func (p *Program) evaluate(ctx context.Context, opt *options, name, dir, source string, args []string) error {
 	h, err := p.newHost(ctx, opt, name, dir, args)
 	if err != nil {
 		return err
@@ -113,22 +141,26 @@ func (p *Program) runSource(ctx context.Context, opt *options, name, dir, source
 	return err
 }
 
-// interruptible returns a context that the first signal cancels.
-func (p *Program) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	if p.Signals == nil {
-		return ctx, cancel
-	}
+// interruptible returns a context that the first signal cancels, with the exit
+// that signal asks for as its cause, and a channel that gets this exit at the
+// second signal.
+func (p *Program) interruptible(ctx context.Context) (stopped context.Context, impatient <-chan *exitStatus, release func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done, second := make(chan struct{}), make(chan *exitStatus, 1)
 	go func() {
-		select {
-		case <-p.Signals:
-			cancel()
-		case <-ctx.Done():
-			return
-		}
-		if _, ok := <-p.Signals; ok {
-			os.Exit(luaerr.ExitInterrupt)
+		for signals := 0; ; signals++ {
+			select {
+			case s := <-p.Signals:
+				status := signalExit(s)
+				if signals > 0 {
+					second <- &exitStatus{status.Status}
+					return
+				}
+				cancel(status)
+			case <-done:
+				return
+			}
 		}
 	}()
-	return ctx, cancel
+	return ctx, second, func() { close(done); cancel(nil) }
 }

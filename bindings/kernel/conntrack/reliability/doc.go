@@ -8,5 +8,7 @@
 // CTSH_FULL=1 (make reliability) the whole.
 //
 // What is not a test here is the traffic, [Churn], for the tests of the rooms
-// above as well. The package is for tests only.
+// above as well. The package is for tests only: programs must not import it,
+// and it must not touch a namespace that a test did not make, but for the
+// limit and the size of the table, which are the whole machine's and put back.
 package reliability

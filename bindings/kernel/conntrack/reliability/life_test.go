@@ -3,6 +3,7 @@ package reliability_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -52,9 +53,8 @@ func within(t *testing.T, end <-chan error) error {
 	select {
 	case err := <-end:
 		took := time.Since(start)
-		t.Logf("ended after %v: %v", took.Round(time.Microsecond), err)
 		if took > 5*time.Second {
-			t.Errorf("took %v, want 5 s at most", took)
+			t.Errorf("ended with %v, took %v, want 5 s at most", err, took)
 		}
 		return err
 	case <-time.After(time.Minute):
@@ -101,7 +101,7 @@ func TestReliabilityLifeCycle(t *testing.T) {
 		restored(t, before)
 	})
 	t.Run("namespace deleted while listening", func(t *testing.T) {
-		const name = "ctsh-reliability-gone"
+		name := fmt.Sprintf("ctsh-reliability-%d", os.Getpid())
 		before := count(t)
 		if out, err := netnstest.Command(t, "ip", "netns", "add", name).CombinedOutput(); err != nil {
 			t.Skipf("needs ip netns add: %v %s", err, out)
@@ -120,7 +120,9 @@ func TestReliabilityLifeCycle(t *testing.T) {
 		if out, err := netnstest.Command(t, "ip", "netns", "del", name).CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
-		if err := within(t, end); !errors.Is(err, conntrack.ErrNamespaceGone) || !strings.Contains(err.Error(), name) {
+		err = within(t, end)
+		t.Log(err)
+		if !errors.Is(err, conntrack.ErrNamespaceGone) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want ErrNamespaceGone with the name", err)
 		}
 		_ = k.Close()
@@ -147,6 +149,7 @@ func TestReliabilityLifeCycle(t *testing.T) {
 		}()
 		for _, op := range []string{"listen", "count", "dump"} {
 			err := within(t, errs)
+			t.Log(err)
 			var privilege *conntrack.PrivilegeError
 			if !errors.As(err, &privilege) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
 				t.Errorf("%s: %v, want a PrivilegeError", op, err)

@@ -143,9 +143,11 @@ func (t Tuple) String() string {
 
 // decode fills t from the payload of a tuple attribute. Addresses and
 // protocol may be missing (masks of expectations); the family follows the
-// addresses.
+// addresses. The layout that the kernel sends for protocols with ports is
+// taken in one look; whatever differs from it is walked.
 func (t *Tuple) decode(b []byte) {
 	*t = Tuple{}
+	b = t.takePorts(t.takeAddrs(b))
 	outer := attrs{b: b}
 	for {
 		typ, p, ok := outer.next()
@@ -163,6 +165,44 @@ func (t *Tuple) decode(b []byte) {
 			}
 		}
 	}
+}
+
+// Attribute headers of the usual layout, as words of the host.
+var (
+	wordIPv4    = headerWord(20, attrTupleIP|nlaNested)
+	wordIPv4Src = headerWord(8, attrIPv4Src)
+	wordIPv4Dst = headerWord(8, attrIPv4Dst)
+	wordIPv6    = headerWord(44, attrTupleIP|nlaNested)
+	wordIPv6Src = headerWord(20, attrIPv6Src)
+	wordIPv6Dst = headerWord(20, attrIPv6Dst)
+	wordProto   = headerWord(28, attrTupleProto|nlaNested)
+	wordNum     = headerWord(5, attrProtoNum)
+	wordSrcPort = headerWord(6, attrProtoSrcPort)
+	wordDstPort = headerWord(6, attrProtoDstPort)
+)
+
+// takeAddrs reads the addresses if b begins with them in the usual layout, and
+// returns what follows.
+func (t *Tuple) takeAddrs(b []byte) []byte {
+	switch {
+	case len(b) >= 20 && nativeUint32(b) == wordIPv4 && nativeUint32(b[4:]) == wordIPv4Src && nativeUint32(b[12:]) == wordIPv4Dst:
+		t.Src, t.Dst, t.Family = mapped(b[8:12]), mapped(b[16:20]), FamilyIPv4
+		return b[20:]
+	case len(b) >= 44 && nativeUint32(b) == wordIPv6 && nativeUint32(b[4:]) == wordIPv6Src && nativeUint32(b[24:]) == wordIPv6Dst:
+		t.Src, t.Dst, t.Family = Addr(b[8:24]), Addr(b[28:44]), FamilyIPv6
+		return b[44:]
+	}
+	return b
+}
+
+// takePorts reads protocol and ports likewise.
+func (t *Tuple) takePorts(b []byte) []byte {
+	if len(b) >= 28 && nativeUint32(b) == wordProto && nativeUint32(b[4:]) == wordNum &&
+		nativeUint32(b[12:]) == wordSrcPort && nativeUint32(b[20:]) == wordDstPort {
+		t.Proto, t.SrcPort, t.DstPort = b[8], be16(b[16:]), be16(b[24:])
+		return b[28:]
+	}
+	return b
 }
 
 func (t *Tuple) decodeIP(b []byte) {

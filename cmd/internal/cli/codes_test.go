@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// run runs the command inside the test and returns what it did.
+func run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	p := &Program{Args: args, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
+		Getenv: func(string) string { return "" }}
+	code = p.Main(context.Background())
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.lua")
+	if err := os.WriteFile(file, []byte("#!/usr/bin/env ctsh\nprint(arg[0] == arg[0], ...)\nprint(arg[1], #arg)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		stdin  string
+		code   int
+		stdout string // all of it
+		stderr string // somewhere in it; "" means that there is none
+	}{
+		{args: []string{"-e", ""}},
+		{args: []string{"-e", "print(1)", "-e", "print(2)"}, stdout: "1\n2\n"},
+		{args: []string{"-e", "print(arg[1], arg[2])", "version", "--json"}, stdout: "version\t--json\n"},
+		{args: []string{"-"}, stdin: "print('in')", stdout: "in\n"},
+		{stdin: "print('in')", stdout: "in\n"},
+		{args: []string{file, "--json"}, stdout: "true\n--json\t1\n"},
+		{args: []string{"run", file, "a", "b"}, stdout: "true\na\t2\n"},
+		{args: []string{"version", "x"}, code: 2, stderr: "takes no arguments"},
+		{args: []string{"--scrach"}, code: 2, stderr: "did you mean --scratch?"},
+		{args: []string{"verson"}, code: 2, stderr: `did you mean "version"?`},
+		{args: []string{"no/such.lua"}, code: 2, stderr: "cannot read the script"},
+		{args: []string{"run"}, code: 2, stderr: "which script?"},
+		{args: []string{"--timeout", "5x", "-e", ""}, code: 2, stderr: "not a duration"},
+		{args: []string{"--scratch", "--netns", "blue", "-e", ""}, code: 2, stderr: "exclude each other"},
+		{args: []string{"--netns", "no-such-namespace", "-e", ""}, code: 2, stderr: "no-such-namespace"},
+		{args: []string{"-e", "x = = 1"}, code: 2, stderr: "-e:1"},
+		{args: []string{"-e", "prnt(1)"}, code: 2, stderr: "did you mean"},
+		{args: []string{"-e", "error('broken', 0)"}, code: 1, stderr: "broken"},
+		{args: []string{"-e", "exit(42)"}, code: 42},
+		{args: []string{"-e", "print('x') exit()"}, stdout: "x\n"},
+		{args: []string{"--timeout", "50ms", "-e", "while true do end"}, code: 124, stderr: "time limit"},
+		{args: []string{"--timeout", "50ms", "-e", "sleep('1h')"}, code: 124, stderr: "time limit"},
+		{args: []string{"--timeout", "50ms", "-e", "every('1h', print)"}, code: 124, stderr: "time limit"},
+	} {
+		code, stdout, stderr := run(t, c.stdin, c.args...)
+		if code != c.code || stdout != c.stdout || !strings.Contains(stderr, c.stderr) || c.stderr == "" && stderr != "" {
+			t.Errorf("ctsh %q\n  code %d, stdout %q, stderr %q\n  want %d, %q, %q", c.args, code, stdout, stderr, c.code, c.stdout, c.stderr)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if code, stdout, _ := run(t, "", "version"); code != 0 || !strings.HasPrefix(stdout, "ctsh "+release+" go") {
+		t.Errorf("%d %q", code, stdout)
+	}
+	if code, stdout, _ := run(t, "", "--json", "version"); code != 0 || !strings.Contains(stdout, `"version":"`+release+`"`) {
+		t.Errorf("%d %q", code, stdout)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	var out, errs bytes.Buffer
+	p := &Program{Args: []string{"-e", "print('on') while true do end"}, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+		Getenv: func(string) string { return "" }, Signals: signals}
+	ended := make(chan int)
+	go func() { ended <- p.Main(context.Background()) }()
+	signals <- syscall.SIGINT
+	select {
+	case code := <-ended:
+		if code != 130 || errs.Len() != 0 {
+			t.Errorf("code %d, stderr %q", code, errs.String())
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the script goes on")
+	}
+}
