@@ -82,13 +82,13 @@ func TestPrompt(t *testing.T) {
 	c := startPrompt(t)
 	c.expect("ct> ")
 	c.send("6 * 7\r")
-	c.expect("\n42")
+	c.expect("42\r\n")
 	c.send("x = 5\r")
 	c.send("if x == 5 then\r")
 	c.expect("..> ")
 	c.send("print('five')\r")
 	c.send("end\r")
-	c.expect("\nfive")
+	c.expect("five\r\n")
 	c.send("prnt(1)\r")
 	c.expect(`unknown global "prnt"`)
 	c.send("while true do end\r")
@@ -96,7 +96,7 @@ func TestPrompt(t *testing.T) {
 	c.send("\x03")
 	c.expect("interrupted")
 	c.send("x + 1\r")
-	c.expect("\n6")
+	c.expect("6\r\n")
 	c.send("every('20ms', function() print('tick' .. 'tock') exit(3) end)\r")
 	c.expect("ticktock")
 	if err := c.cmd.Wait(); c.cmd.ProcessState.ExitCode() != 3 {
@@ -117,7 +117,7 @@ func TestPromptEnds(t *testing.T) {
 	c.expect("ct> ")
 	c.send("\x03") // gives up the line, not the session
 	c.send("1 + 1\r")
-	c.expect("\n2")
+	c.expect("2\r\n")
 	c.send("\x04")
 	if err := c.cmd.Wait(); err != nil {
 		t.Errorf("Ctrl-D: %v", err)
