@@ -28,7 +28,7 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 		q := *p.query
 		q.Limit = opt.Max + 1
 		var err error
-		if flows, err = collect(ctx, k, q, opt.Ability); err != nil {
+		if flows, err = collect(ctx, k, q, opt.Able); err != nil {
 			return res, err
 		}
 	}

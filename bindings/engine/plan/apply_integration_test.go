@@ -38,7 +38,7 @@ func fill(t *testing.T, k conntrack.Kernel, n int) {
 
 func count(t *testing.T, k conntrack.Kernel, table map[string]any) int {
 	t.Helper()
-	n, err := query.Query{Filter: filter(t, table)}.Count(context.Background(), k, query.Ability{})
+	n, err := query.Query{Filter: filter(t, table)}.Count(context.Background(), k, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestGoneIsNotAnError(t *testing.T) {
 	k := conntrack.Open(netnstest.New(t))
 	defer k.Close()
 	fill(t, k, 1)
-	flows, err := Delete(query.Query{}).Preview(ctx, k, query.Ability{}, 10)
+	flows, err := Delete(query.Query{}).Preview(ctx, k, nil, 10)
 	if err != nil || len(flows) != 1 {
 		t.Fatalf("%v %v", flows, err)
 	}

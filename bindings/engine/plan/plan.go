@@ -94,7 +94,7 @@ type Options struct {
 	Batch       int // messages a send, 128 when 0
 	StopOnError bool
 	DryRun      bool // find and count, change nothing
-	Ability     query.Ability
+	Able        query.Able
 	Progress    func(conntrack.BatchResult)
 }
 
@@ -144,17 +144,17 @@ func (e *GuardError) Error() string {
 }
 
 // Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, can query.Ability, n int) ([]wire.Flow, error) {
+func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able query.Able, n int) ([]wire.Flow, error) {
 	if p.query == nil {
 		return p.flows[:min(n, len(p.flows))], nil
 	}
 	q := *p.query
 	q.Limit = n
-	return collect(ctx, k, q, can)
+	return collect(ctx, k, q, able)
 }
 
-func collect(ctx context.Context, k conntrack.Kernel, q query.Query, can query.Ability) (flows []wire.Flow, err error) {
-	err = q.Each(ctx, k, can, false, func(e *wire.Entry, _ *wire.View) error {
+func collect(ctx context.Context, k conntrack.Kernel, q query.Query, able query.Able) (flows []wire.Flow, err error) {
+	err = q.Each(ctx, k, able, false, func(e *wire.Entry, _ *wire.View) error {
 		flows = append(flows, e.Flow)
 		return nil
 	})

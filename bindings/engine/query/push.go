@@ -1,6 +1,8 @@
 package query
 
 import (
+	"context"
+
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -13,6 +15,17 @@ type Ability struct {
 	Zone   bool
 	// Tuple is CTA_FILTER with IPv4 addresses and TCP, UDP and ICMP keys.
 	Tuple bool
+}
+
+// Able finds out, when a filter is about to be used, what of it the kernel at
+// hand does right. Nil leaves nothing to the kernel.
+type Able func(context.Context, Filter) Ability
+
+func (a Able) of(ctx context.Context, f Filter) Ability {
+	if a == nil {
+		return Ability{}
+	}
+	return a(ctx, f)
 }
 
 // statusFlags are the fields that are one status bit, and whether they mean

@@ -49,12 +49,12 @@ func (q Query) Dump(can Ability) *wire.Dump {
 // reused: who keeps a flow copies it. full asks for all that an Entry holds,
 // otherwise only Entry.Flow is sure to be filled. An error of fn ends the query
 // and is returned; conntrack.ErrStop ends it without one.
-func (q Query) Each(ctx context.Context, k conntrack.Kernel, can Ability, full bool, fn func(*wire.Entry, *wire.View) error) error {
+func (q Query) Each(ctx context.Context, k conntrack.Kernel, able Able, full bool, fn func(*wire.Entry, *wire.View) error) error {
 	var e wire.Entry
 	full = full || q.Filter.extra
 	all := q.Filter.IsAll()
 	left := q.Limit
-	_, err := k.Dump(ctx, q.Dump(can), conntrack.DumpOptions{}, func(v *wire.View) error {
+	_, err := k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{}, func(v *wire.View) error {
 		if full {
 			v.Entry(&e)
 		} else {
@@ -76,12 +76,12 @@ func (q Query) Each(ctx context.Context, k conntrack.Kernel, can Ability, full b
 
 // Count counts the selected flows. Where the kernel's filter is all of q's the
 // flows are not even decoded.
-func (q Query) Count(ctx context.Context, k conntrack.Kernel, can Ability) (n int, err error) {
+func (q Query) Count(ctx context.Context, k conntrack.Kernel, able Able) (n int, err error) {
 	if !q.Filter.IsAll() {
-		err = q.Each(ctx, k, can, false, func(*wire.Entry, *wire.View) error { n++; return nil })
+		err = q.Each(ctx, k, able, false, func(*wire.Entry, *wire.View) error { n++; return nil })
 		return n, err
 	}
-	_, err = k.Dump(ctx, q.Dump(can), conntrack.DumpOptions{}, func(*wire.View) error {
+	_, err = k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{}, func(*wire.View) error {
 		n++
 		if n == q.Limit {
 			return conntrack.ErrStop

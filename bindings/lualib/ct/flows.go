@@ -123,7 +123,7 @@ func tableFrom(a *value.Args) wire.Table {
 
 func (f *flows) count(a *value.Args) (n int) {
 	var err error
-	f.h.do(func(ctx context.Context) { n, err = f.q.Count(ctx, f.h.kernel, ability) })
+	f.h.do(func(ctx context.Context) { n, err = f.q.Count(ctx, f.h.kernel, f.h.ability) })
 	a.Raise(fail(err))
 	return n
 }
@@ -155,7 +155,7 @@ func (f *flows) read(q query.Query) *reader {
 				return context.Cause(ctx)
 			}
 		}
-		r.err = q.Each(ctx, f.h.kernel, ability, true, func(e *wire.Entry, _ *wire.View) error {
+		r.err = q.Each(ctx, f.h.kernel, f.h.ability, true, func(e *wire.Entry, _ *wire.View) error {
 			if rows == nil {
 				rows = make([]wire.Entry, 0, chunk)
 			}

@@ -96,7 +96,7 @@ func (h *Host) api(L *lua.LState) *lua.LTable {
 func (h *Host) functions(L *lua.LState, t *lua.LTable) {
 	for name, fn := range map[string]func(*value.Args) int{
 		"get": h.get, "create": h.create, "flush": h.flush, "expect": h.expect,
-		"usage": h.usage, "ns": h.ns,
+		"usage": h.usage, "ns": h.ns, "probe": h.probe,
 	} {
 		t.RawSetString(name, value.Func(L, "ct."+name, fn))
 	}
@@ -127,9 +127,6 @@ func (h *Host) do(fn func(context.Context)) {
 	ctx := h.vm.Context()
 	h.vm.Tasks.Block(func() { fn(ctx) })
 }
-
-// ability is what may be pushed down to the kernel.
-var ability = query.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
 
 // fail gives an error of the engine or the kernel the code that scripts see.
 func fail(err error) error {

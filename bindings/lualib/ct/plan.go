@@ -38,7 +38,7 @@ func (h *Host) plan(a *value.Args, p *plan.Plan, err error) int {
 // apply makes the change and returns its result.
 func (p *planned) apply(a *value.Args) int {
 	a.AtMost(1)
-	opt := plan.Options{Ability: ability, DryRun: p.h.opt.DryRun}
+	opt := plan.Options{Able: p.h.ability, DryRun: p.h.opt.DryRun}
 	if t := a.Table(1, "options"); t != nil {
 		if t.Has("max") {
 			opt.Max = int(t.Int("max", 1, 1<<31))
@@ -75,7 +75,7 @@ func (p *planned) preview(a *value.Args) int {
 	}
 	var list []wire.Flow
 	var err error
-	p.h.do(func(ctx context.Context) { list, err = p.p.Preview(ctx, p.h.kernel, ability, n) })
+	p.h.do(func(ctx context.Context) { list, err = p.p.Preview(ctx, p.h.kernel, p.h.ability, n) })
 	a.Raise(fail(err))
 	t := a.L.NewTable()
 	for _, f := range list {

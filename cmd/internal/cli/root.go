@@ -67,7 +67,7 @@ Exit codes: 0 done, 1 script error, 2 usage or syntax, 3 guard, 4 events lost un
 	global.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, change nothing")
 	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change")
 
-	root.AddCommand(p.runCommand(opt), p.versionCommand(opt))
+	root.AddCommand(p.runCommand(opt), p.doctorCommand(opt), p.versionCommand(opt))
 	return root
 }
 

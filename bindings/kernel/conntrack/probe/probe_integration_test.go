@@ -124,3 +124,23 @@ func TestLookupPanics(t *testing.T) {
 	}()
 	Lookup("no-such-feature")
 }
+
+func TestTrackingRules(t *testing.T) {
+	ns := netnstest.New(t)
+	for _, step := range []struct {
+		rules string
+		want  int
+	}{
+		{"", 0},
+		{"add table inet a; add chain inet a c { type filter hook input priority 0; }; add rule inet a c tcp dport 22 accept", 0},
+		{"add rule inet a c ct state established accept", 1},
+		{"add table ip n; add chain ip n c { type nat hook postrouting priority 100; }; add rule ip n c masquerade", 2},
+	} {
+		if step.rules != "" {
+			netnstest.Run(t, ns, "nft", step.rules)
+		}
+		if n, err := TrackingRules(ns); err != nil || n != step.want {
+			t.Errorf("after %q: %d rules track, %v; want %d", step.rules, n, err, step.want)
+		}
+	}
+}

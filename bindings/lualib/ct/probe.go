@@ -1,0 +1,82 @@
+package ct
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/probe"
+	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/value"
+)
+
+// probe is ct.probe(id): the verdict on one feature of the kernel, or with no
+// id a table of all, by id.
+func (h *Host) probe(a *value.Args) int {
+	a.AtMost(1)
+	list := probe.Features()
+	if !a.Missing(1) {
+		list = []*probe.Feature{feature(a, a.String(1, "feature"))}
+	}
+	h.do(func(context.Context) {
+		if len(list) > 1 {
+			probe.All()
+		} else {
+			list[0].Verdict()
+		}
+	})
+	all := a.L.CreateTable(0, len(list))
+	for _, f := range list {
+		v := f.Verdict()
+		t := a.L.CreateTable(0, 4)
+		t.RawSetString("name", lua.LString(f.Name))
+		t.RawSetString("state", lua.LString(v.State.String()))
+		t.RawSetString("detail", lua.LString(v.Detail))
+		t.RawSetString("since", lua.LString(f.Since))
+		if !a.Missing(1) {
+			return a.Return(t)
+		}
+		all.RawSetString(f.ID, t)
+	}
+	return a.Return(all)
+}
+
+// feature finds a feature by id, or raises.
+func feature(a *value.Args, id string) *probe.Feature {
+	var ids []string
+	for _, f := range probe.Features() {
+		if f.ID == id {
+			return f
+		}
+		ids = append(ids, f.ID)
+	}
+	luaerr.Raise(a.L, luaerr.New(luaerr.EFIELD, a.Op, "unknown feature %q", id).WithHint(luaerr.DidYouMean(id, ids)))
+	return nil
+}
+
+// worthFiltering is the number of flows from which a filter in the kernel pays
+// for its probe: both walk the whole hash table, and reading a flow costs
+// about 2.5 us.
+const worthFiltering = 50_000
+
+// ability is what of a filter may be left to the kernel: what was seen to work
+// in a namespace made for that, and nothing where the table is small. A filter
+// in the kernel only saves time: every row is checked again.
+func (h *Host) ability(ctx context.Context, f query.Filter) query.Ability {
+	ask := f.Push(query.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true})
+	if ask.IsZero() {
+		return query.Ability{}
+	}
+	if totals, err := h.kernel.Count(ctx); err != nil || totals.Entries < worthFiltering {
+		return query.Ability{}
+	}
+	ok := func(used bool, id string) bool { return used && probe.Lookup(id).OK() }
+	return query.Ability{
+		Family: ok(ask.Family != 0, probe.FilterFamily),
+		Mark:   ok(ask.Mark != nil, probe.FilterMark),
+		Status: ok(ask.Status != nil, probe.FilterStatus),
+		Zone:   ok(ask.Zone != nil, probe.FilterZone),
+		Tuple:  ok(ask.Orig.Bits|ask.Reply.Bits != 0, probe.FilterTuple),
+	}
+}
