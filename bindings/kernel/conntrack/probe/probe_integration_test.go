@@ -114,6 +114,13 @@ func TestVerdictJSON(t *testing.T) {
 	if err != nil || string(b) != `{"state":"broken","detail":"inverted"}` {
 		t.Errorf("%s, %v", b, err)
 	}
+	var v Verdict
+	if err := json.Unmarshal(b, &v); err != nil || v != (Verdict{Broken, "inverted"}) {
+		t.Errorf("read back as %v, %v", v, err)
+	}
+	if err := json.Unmarshal([]byte(`{"state":"fine"}`), &v); err == nil {
+		t.Error("a state that does not exist was read")
+	}
 }
 
 func TestLookupPanics(t *testing.T) {
