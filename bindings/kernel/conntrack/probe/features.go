@@ -45,7 +45,7 @@ var features = []*Feature{
 	{ID: "delete-id", Group: groupMake, Name: "delete compares the id", Without: "the flow is read again before it is deleted", try: deleteByID},
 	{ID: "labels", Group: groupMake, Name: "labels", Since: "3.9", Needs: "CONFIG_NF_CONNTRACK_LABELS", Without: "no labels", try: labels},
 	{ID: "nat", Group: groupMake, Name: "flows made with NAT", Needs: "CONFIG_NF_NAT", Without: "such a create is an error", try: nat},
-	{ID: "helpers", Group: groupMake, Name: "helpers", Needs: "modules nf_conntrack_ftp and others", Without: "such a create is an error", try: helpers},
+	{ID: "helpers", Group: groupMake, Name: "helpers in the kernel", Needs: "modules nf_conntrack_ftp and others", Without: "such a create is an error", try: helpers},
 	{ID: "expectations", Group: groupMake, Name: "expectations", Without: "no expectations", try: expectations},
 	{ID: "dccp", Group: groupMake, Name: "DCCP tracking", Needs: "CONFIG_NF_CT_PROTO_DCCP (gone from newer kernels)", Without: "DCCP flows have no ports and no state", try: dccp},
 
