@@ -28,7 +28,8 @@ type Client struct {
 // to the end.
 type session struct {
 	Socket
-	buf []byte
+	buf    []byte
+	chunks [2][]byte // of a stream, made when the first one needs them
 }
 
 // bufferSize is the receive buffer of a session: the kernel fills at most

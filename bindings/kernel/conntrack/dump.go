@@ -118,13 +118,15 @@ func (c *Client) dumpOne(ctx context.Context, req *wire.Dump, res *DumpResult, m
 		return c.explainIO(ctx, req, err)
 	}
 	d := dumpReader{seq: seq, res: res, fn: fn, mustFilter: mu != nil}
+	answer := s.stream(mu == nil) // the parts keep both processors busy as they are
+	defer answer.close()
 	for {
-		n, err := s.Receive(s.buf)
+		b, err := answer.next()
 		if err == nil {
 			if mu != nil {
 				mu.Lock()
 			}
-			err = d.datagram(s.buf[:n])
+			err = d.datagrams(b)
 			if mu != nil {
 				mu.Unlock()
 			}
@@ -184,8 +186,8 @@ type dumpReader struct {
 	interrupted bool
 }
 
-// datagram calls fn for each flow in b; the end of the dump is an error.
-func (d *dumpReader) datagram(b []byte) error {
+// datagrams calls fn for each flow in b; the end of the dump is an error.
+func (d *dumpReader) datagrams(b []byte) error {
 	for len(b) > 0 {
 		msg, rest, ok := wire.Next(b)
 		if !ok {

@@ -28,10 +28,6 @@ type socket struct {
 // where they echo their requests. It is charged as it fills.
 const recvBuffer = 1 << 20
 
-// quickSize is what a datagram of a dump must hold for the next one to be
-// read by a raw system call: most of the 32 KiB that the kernel fills.
-const quickSize = 24 << 10
-
 func dialSocket(netns int) (*socket, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: netns})
 	if err != nil {
@@ -81,7 +77,7 @@ func (s *socket) Receive(b []byte) (n int, err error) {
 		s.quick = false
 		return 0, err
 	}
-	s.quick = n >= quickSize && n <= len(b)
+	s.quick = n >= nearlyFull && n <= len(b)
 	if n > len(b) {
 		return len(b), ErrTruncated
 	}
