@@ -54,7 +54,7 @@ func (q Query) Each(ctx context.Context, k conntrack.Kernel, able Able, full boo
 	full = full || q.Filter.extra
 	all := q.Filter.IsAll()
 	left := q.Limit
-	_, err := k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{}, func(v *wire.View) error {
+	_, err := k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{Ahead: true}, func(v *wire.View) error {
 		if full {
 			v.Entry(&e)
 		} else {

@@ -21,7 +21,7 @@ func (c *Client) Dump(ctx context.Context, req *wire.Dump, opt DumpOptions, fn f
 		var err error
 		buckets := c.buckets(req)
 		if parts == nil {
-			err = c.dumpOne(ctx, req, &res, nil, fn)
+			err = c.dumpOne(ctx, req, opt.Ahead, &res, nil, fn)
 		} else {
 			err = c.dumpParts(ctx, parts, &res, fn)
 		}
@@ -82,7 +82,7 @@ func (c *Client) dumpParts(ctx context.Context, parts []*wire.Dump, res *DumpRes
 	var first error
 	for _, req := range parts {
 		wg.Go(func() {
-			if err := c.dumpOne(ctx, req, res, &mu, fn); err != nil {
+			if err := c.dumpOne(ctx, req, false, res, &mu, fn); err != nil {
 				mu.Lock()
 				if first == nil {
 					first = err
@@ -98,7 +98,7 @@ func (c *Client) dumpParts(ctx context.Context, parts []*wire.Dump, res *DumpRes
 
 // dumpOne runs one dump. With a lock it is a part of a partitioned one: fn
 // and res are used under the lock, and the answer must be a filtered one.
-func (c *Client) dumpOne(ctx context.Context, req *wire.Dump, res *DumpResult, mu *sync.Mutex, fn func(*wire.View) error) error {
+func (c *Client) dumpOne(ctx context.Context, req *wire.Dump, ahead bool, res *DumpResult, mu *sync.Mutex, fn func(*wire.View) error) error {
 	s, err := c.acquire(req.Op())
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *Client) dumpOne(ctx context.Context, req *wire.Dump, res *DumpResult, m
 		return c.explainIO(ctx, req, err)
 	}
 	d := dumpReader{seq: seq, res: res, fn: fn, mustFilter: mu != nil}
-	answer := s.stream(mu == nil) // the parts keep both processors busy as they are
+	answer := s.stream(ahead)
 	defer answer.close()
 	for {
 		b, err := answer.next()
@@ -194,11 +194,11 @@ func (d *dumpReader) datagrams(b []byte) error {
 			return &wire.DecodeError{Msg: "message cut short"}
 		}
 		b = rest
-		h, _ := wire.ReadHeader(msg)
-		if h.Seq != d.seq {
+		typ, flags, seq := wire.Peek(msg)
+		if seq != d.seq {
 			continue
 		}
-		switch h.Type {
+		switch typ {
 		case wire.TypeError, wire.TypeDone:
 			errno, extAck := wire.ReadVerdict(msg)
 			if errno == 0 && d.interrupted {
@@ -208,12 +208,12 @@ func (d *dumpReader) datagrams(b []byte) error {
 		case wire.TypeNoop, wire.TypeOverrun:
 			continue
 		}
-		if h.Flags&wire.FlagDumpFiltered != 0 {
+		if flags&wire.FlagDumpFiltered != 0 {
 			d.res.Filtered = true
 		} else if d.mustFilter {
 			return &unfilteredError{}
 		}
-		d.interrupted = d.interrupted || h.Flags&wire.FlagDumpIntr != 0
+		d.interrupted = d.interrupted || flags&wire.FlagDumpIntr != 0
 		if err := d.view.Reset(msg); err != nil {
 			return err
 		}

@@ -62,6 +62,11 @@ type Kernel interface {
 // DumpOptions tune a dump. The zero value is right for small tables.
 type DumpOptions struct {
 	Partition Partition
+	// Ahead receives in a goroutine of its own while fn works on what came
+	// before. It pays where fn takes more than some 100 ns a flow: where it
+	// sends changes, waits for a script or matches a filter. A partitioned
+	// dump is not read ahead, as it keeps both processors busy anyway.
+	Ahead bool
 }
 
 // Partition reads a table on two sockets at once, so that the kernel's work

@@ -98,8 +98,11 @@ func (w *world) fill(first, last int, change func(i int, c *wire.Create)) error 
 	if err != nil {
 		return err
 	}
+	// A batch reads a request again when it is refused, until it is sent.
+	var ring [256]wire.Create
 	for i := first; i < last; i++ {
-		c := newFlow(i)
+		c := &ring[i%len(ring)]
+		setFlow(c, i)
 		if change != nil {
 			change(i, c)
 		}
@@ -117,10 +120,17 @@ func (w *world) fill(first, last int, change func(i int, c *wire.Create)) error 
 // flush empties the table.
 func (w *world) flush() error { return w.kernel.Do(w.ctx, &wire.Flush{All: true}) }
 
-// newFlow is the i-th flow of a mixed table: of ten, seven are TCP
-// connections (one of them IPv6), two are UDP and one is ICMP.
+// newFlow is the i-th flow of a mixed table.
 func newFlow(i int) *wire.Create {
 	c := &wire.Create{}
+	setFlow(c, i)
+	return c
+}
+
+// setFlow makes c the i-th flow of a mixed table: of ten, seven are TCP
+// connections (one of them IPv6), two are UDP and one is ICMP.
+func setFlow(c *wire.Create, i int) {
+	*c = wire.Create{}
 	e := &c.Entry
 	e.Timeout, e.Present = 3600, wire.HasTimeout|wire.HasReply|wire.HasStatus
 	e.Status = wire.StatusConfirmed | wire.StatusSeenReply | wire.StatusAssured
@@ -149,7 +159,6 @@ func newFlow(i int) *wire.Create {
 		e.Mark, e.Present = uint32(1+i%7), e.Present|wire.HasMark
 	}
 	e.Reply, _ = t.Invert()
-	return c
 }
 
 // build compiles the command that is measured, into a folder of its own.

@@ -81,7 +81,24 @@ func (v *View) flowTimes(f *Flow) {
 	}
 }
 
+// flowTCP reads the details of a connection if they are laid out as usual.
+func (v *View) flowTCP(f *Flow) bool {
+	b := v.attr(AttrProtoInfo)
+	if len(b) != 44 || nativeUint32(b) != wordTCP || nativeUint32(b[4:]) != wordState ||
+		nativeUint32(b[12:]) != wordWScale[0] || nativeUint32(b[20:]) != wordWScale[1] ||
+		nativeUint32(b[28:]) != wordFlags[0] || nativeUint32(b[36:]) != wordFlags[1] {
+		return false
+	}
+	f.State = b[8]
+	f.SetTCP(TCPInfo{WScale: [2]uint8{b[16], b[24]}, Flags: [2]TCPFlags{TCPFlags(b[32]), TCPFlags(b[40])}})
+	f.Present |= HasState | HasTCP
+	return true
+}
+
 func (v *View) flowProtoInfo(f *Flow) {
+	if v.flowTCP(f) {
+		return
+	}
 	kind, nest := v.protoInfo()
 	in := attrs{b: nest}
 	var tcp TCPInfo

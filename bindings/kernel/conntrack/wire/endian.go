@@ -20,3 +20,25 @@ func headerWord(n, typ uint16) uint32 {
 	binary.NativeEndian.PutUint16(b[2:], typ)
 	return nativeUint32(b[:])
 }
+
+// Attribute headers of the layouts that the kernel sends, as words of the host:
+// what looks like them is taken in one look, and all else is walked.
+var (
+	wordIPv4    = headerWord(20, attrTupleIP|nlaNested)
+	wordIPv4Src = headerWord(8, attrIPv4Src)
+	wordIPv4Dst = headerWord(8, attrIPv4Dst)
+	wordIPv6    = headerWord(44, attrTupleIP|nlaNested)
+	wordIPv6Src = headerWord(20, attrIPv6Src)
+	wordIPv6Dst = headerWord(20, attrIPv6Dst)
+	wordProto   = headerWord(28, attrTupleProto|nlaNested)
+	wordNum     = headerWord(5, attrProtoNum)
+	wordSrcPort = headerWord(6, attrProtoSrcPort)
+	wordDstPort = headerWord(6, attrProtoDstPort)
+	wordPackets = headerWord(12, attrCountersPackets)
+	wordBytes   = headerWord(12, attrCountersBytes)
+	wordStart   = headerWord(12, attrTimestampStart)
+	wordTCP     = headerWord(44, attrProtoInfoTCP|nlaNested)
+	wordState   = headerWord(5, attrTCPState)
+	wordWScale  = [2]uint32{headerWord(5, attrTCPWScaleOrig), headerWord(5, attrTCPWScaleReply)}
+	wordFlags   = [2]uint32{headerWord(6, attrTCPFlagsOrig), headerWord(6, attrTCPFlagsReply)}
+)

@@ -98,6 +98,13 @@ func ReadHeader(b []byte) (h Header, ok bool) {
 	return h, true
 }
 
+// Peek returns type, flags and sequence number of a message that Next
+// returned: what the hot path needs of a header.
+func Peek(msg []byte) (typ, flags uint16, seq uint32) {
+	_ = msg[11]
+	return nativeUint16(msg[4:]), nativeUint16(msg[6:]), nativeUint32(msg[8:])
+}
+
 // Next splits the first message off b, a datagram of one or several messages.
 // ok is false at the end and, with rest not empty, where what is left is cut
 // short or malformed.

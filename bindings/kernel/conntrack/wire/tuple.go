@@ -167,20 +167,6 @@ func (t *Tuple) decode(b []byte) {
 	}
 }
 
-// Attribute headers of the usual layout, as words of the host.
-var (
-	wordIPv4    = headerWord(20, attrTupleIP|nlaNested)
-	wordIPv4Src = headerWord(8, attrIPv4Src)
-	wordIPv4Dst = headerWord(8, attrIPv4Dst)
-	wordIPv6    = headerWord(44, attrTupleIP|nlaNested)
-	wordIPv6Src = headerWord(20, attrIPv6Src)
-	wordIPv6Dst = headerWord(20, attrIPv6Dst)
-	wordProto   = headerWord(28, attrTupleProto|nlaNested)
-	wordNum     = headerWord(5, attrProtoNum)
-	wordSrcPort = headerWord(6, attrProtoSrcPort)
-	wordDstPort = headerWord(6, attrProtoDstPort)
-)
-
 // takeAddrs reads the addresses if b begins with them in the usual layout, and
 // returns what follows.
 func (t *Tuple) takeAddrs(b []byte) []byte {

@@ -38,24 +38,23 @@ func (v *View) Reset(msg []byte) error {
 		return &DecodeError{0, fmt.Sprintf("%d bytes, want %d to 65535", len(msg), HeaderLen)}
 	}
 	var seen uint32
-	for off := HeaderLen; ; {
-		if len(msg)-off < nlaHeader {
-			if off < len(msg) {
-				v.seen = 0
-				return &DecodeError{off, "bytes left after the last attribute"}
-			}
+	for off, b := HeaderLen, msg[HeaderLen:]; len(b) > 0; {
+		if len(b) < nlaHeader {
+			return &DecodeError{off, "bytes left after the last attribute"}
+		}
+		n := int(nativeUint16(b))
+		if n < nlaHeader || n > len(b) {
+			return &DecodeError{off, fmt.Sprintf("attribute of %d bytes, %d are left", n, len(b))}
+		}
+		if typ := nativeUint16(b[2:]) & nlaTypeMask; typ < attrCount {
+			v.span[typ] = span{uint16(off + nlaHeader), uint16(off + n)}
+			seen |= 1 << (typ & 31)
+		}
+		step := align(n)
+		if step >= len(b) {
 			break
 		}
-		n := int(nativeUint16(msg[off:]))
-		if n < nlaHeader || n > len(msg)-off {
-			v.seen = 0
-			return &DecodeError{off, fmt.Sprintf("attribute of %d bytes, %d are left", n, len(msg)-off)}
-		}
-		if typ := nativeUint16(msg[off+2:]) & nlaTypeMask; typ < attrCount {
-			v.span[typ] = span{uint16(off + nlaHeader), uint16(off + n)}
-			seen |= 1 << typ
-		}
-		off += align(n)
+		off, b = off+step, b[step:]
 	}
 	v.seen = seen
 	return nil
@@ -143,7 +142,11 @@ func (v *View) Zone() uint16 {
 
 // Counters returns the traffic of one direction.
 func (v *View) Counters(dir Direction) (c Counters, ok bool) {
-	in := attrs{b: v.attr(AttrCountersOrig + int(dir))}
+	b := v.attr(AttrCountersOrig + int(dir))
+	if len(b) == 24 && nativeUint32(b) == wordPackets && nativeUint32(b[12:]) == wordBytes {
+		return Counters{be64(b[4:]), be64(b[16:])}, true
+	}
+	in := attrs{b: b}
 	for {
 		typ, p, more := in.next()
 		switch {
@@ -164,7 +167,11 @@ func (v *View) Counters(dir Direction) (c Counters, ok bool) {
 // Timestamp returns start and stop in nanoseconds since 1970, 0 for one that
 // was not sent (stop comes with destroy events only).
 func (v *View) Timestamp() (start, stop uint64, ok bool) {
-	in := attrs{b: v.attr(AttrTimestamp)}
+	b := v.attr(AttrTimestamp)
+	if len(b) == 12 && nativeUint32(b) == wordStart {
+		return be64(b[4:]), 0, true
+	}
+	in := attrs{b: b}
 	for {
 		typ, p, more := in.next()
 		switch {
