@@ -327,10 +327,7 @@ func TestProgramAndDrops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := raw.raw.Write(func(fd uintptr) bool { err = sendTo(fd, msg); return true }); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil {
+	if err := raw.use(func(fd int) error { return sendTo(uintptr(fd), msg) }); err != nil {
 		t.Fatal(err)
 	}
 	msgs := []Datagram{{Buf: make([]byte, 4096)}, {Buf: make([]byte, 4096)}, {Buf: make([]byte, 4096)}}

@@ -1,44 +1,39 @@
 package conntrack
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/netfilter"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
 // eventSocket is a multicast socket: opened and configured by
 // mdlayher/netlink, read by recvmmsg into the caller's buffers.
 type eventSocket struct {
-	conn   *netlink.Conn
-	raw    syscall.RawConn
-	closed atomic.Bool
-	info   EventSocketInfo
+	*pollFD
+	info EventSocketInfo
 
 	// One call to ReceiveMany at a time; what follows is its state, kept here
 	// so that it allocates nothing.
 	hdrs []unix.Mmsghdr
 	iovs []unix.Iovec
 	ctrl []controlSpace // with AllNSID, else nil
-	read func(fd uintptr) bool
+	recv func(fd uintptr) bool
 	want int
 	wait bool
 	n    int
 	err  error
 	tail tail
 
-	mu      sync.Mutex // guards what follows, the state of memInfo
-	control func(fd uintptr)
+	mu      sync.Mutex // guards what follows, the state of memory
+	inspect func(fd int) error
 	mem     memInfo
-	memErr  error
 }
 
 // controlSpace takes the one control message the kernel sends here, a cmsghdr
@@ -74,40 +69,47 @@ func dialEvents(netns int, opt EventOptions) (EventSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	s := &eventSocket{conn: conn}
-	if err := s.configure(opt); err != nil {
+	s := &eventSocket{}
+	if err := s.open(conn, opt, prog); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("configure event socket: %w", err)
+		return nil, err
+	}
+	return s, nil
+}
+
+// open sets conn up and takes it over. On error it is still to be closed,
+// which does no harm where it was.
+func (s *eventSocket) open(conn *netlink.Conn, opt EventOptions, prog []bpf.RawInstruction) (err error) {
+	if err := s.configure(conn, opt); err != nil {
+		return fmt.Errorf("configure event socket: %w", err)
 	}
 	if prog != nil {
 		if err := conn.SetBPF(prog); err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("attach socket filter: %w", err)
+			return fmt.Errorf("attach socket filter: %w", err)
 		}
 		s.info.BPF = true
 	}
 	for _, kind := range opt.kinds() {
 		if err := conn.JoinGroup(uint32(groups[kind])); err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("join the group of %s events: %w", kind, err)
+			return fmt.Errorf("join the group of %s events: %w", kind, err)
 		}
 	}
-	return s, nil
+	s.info.PortID = conn.PID()
+	s.recv, s.inspect = s.receive, s.readMemory
+	s.pollFD, err = detach(conn)
+	return err
 }
 
-func (s *eventSocket) configure(opt EventOptions) (err error) {
-	if s.raw, err = s.conn.SyscallConn(); err != nil {
-		return err
-	}
+func (s *eventSocket) configure(conn *netlink.Conn, opt EventOptions) (err error) {
 	want := opt.RcvBuf
 	if want == 0 {
 		want = defaultRcvBuf
 	}
 	// SO_RCVBUFFORCE, and SO_RCVBUF where that is not permitted.
-	if err := s.conn.SetReadBuffer(want); err != nil {
+	if err := conn.SetReadBuffer(want); err != nil {
 		return err
 	}
-	if s.info.RcvBuf, err = s.conn.ReadBuffer(); err != nil {
+	if s.info.RcvBuf, err = conn.ReadBuffer(); err != nil {
 		return err
 	}
 	// The kernel counts twice what is asked for, to pay for its overhead.
@@ -117,25 +119,25 @@ func (s *eventSocket) configure(opt EventOptions) (err error) {
 			got, want, want)
 	}
 	if opt.Reliable {
-		if err := s.conn.SetOption(netlink.BroadcastError, true); err != nil {
+		if err := conn.SetOption(netlink.BroadcastError, true); err != nil {
 			return fmt.Errorf("reliable mode: %w", err)
 		}
 	}
 	if opt.AllNSID {
-		if err := s.conn.SetOption(netlink.ListenAllNSID, true); err != nil {
+		if err := conn.SetOption(netlink.ListenAllNSID, true); err != nil {
 			return fmt.Errorf("listen to all namespaces: %w", err)
 		}
 		s.ctrl = []controlSpace{}
 	}
-	s.info.PortID = s.conn.PID()
-	s.read, s.control = s.receive, s.inspect
 	return nil
 }
 
 // LeaveReliable ends reliable mode: the kernel frees what it could not
 // deliver instead of keeping it.
 func (s *eventSocket) LeaveReliable() error {
-	return s.conn.SetOption(netlink.BroadcastError, false)
+	return s.use(func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_BROADCAST_ERROR, 0)
+	})
 }
 
 // ReceiveMany implements EventSocket. A read ends where the kernel dropped
@@ -158,34 +160,21 @@ func (s *eventSocket) ReceiveMany(msgs []Datagram, wait bool) (int, error) {
 func (s *eventSocket) call(msgs []Datagram, wait bool) error {
 	s.aim(msgs)
 	s.want, s.wait, s.n, s.err = len(msgs), wait, 0, nil
-	perr := s.raw.Read(s.read)
-	if s.err != nil || perr != nil {
+	if err := s.read(s.recv); err != nil {
+		s.n = 0
+		return err
+	}
+	if s.err != nil {
 		s.n = 0
 		s.tail.overrun(s.err)
-		return s.wrap("receive events", s.err, perr)
+		return os.NewSyscallError("netlink receive events", s.err)
 	}
 	s.finish(msgs[:s.n])
 	return nil
 }
 
-// wrap joins the error of the system call and that of the poller, and names
-// our own closing.
-func (s *eventSocket) wrap(op string, sys, poll error) error {
-	switch {
-	case sys == nil && poll == nil:
-		return nil
-	case s.closed.Load():
-		return ErrClosed
-	case poll != nil && errors.Is(poll, os.ErrDeadlineExceeded):
-		return os.ErrDeadlineExceeded
-	case poll != nil:
-		return poll
-	}
-	return os.NewSyscallError("netlink "+op, sys)
-}
-
-// receive is what the poller calls: once, and again whenever the socket
-// becomes readable, until it returns true.
+// receive is what read calls: once, and again whenever the socket becomes
+// readable, until it returns true.
 func (s *eventSocket) receive(fd uintptr) bool {
 	for {
 		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(s.hdrs))),
@@ -267,23 +256,23 @@ const (
 	memDrops     = 8
 )
 
-// inspect is what the poller calls to fill s.mem.
-func (s *eventSocket) inspect(fd uintptr) {
+// readMemory fills s.mem.
+func (s *eventSocket) readMemory(fd int) error {
 	size := uint32(unsafe.Sizeof(s.mem))
-	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&s.mem)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		s.memErr = errno
+		return os.NewSyscallError("read SO_MEMINFO", errno)
 	}
+	return nil
 }
 
 // memory reads one of the counters.
 func (s *eventSocket) memory(i int) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.memErr = nil
-	perr := s.raw.Control(s.control)
-	return s.mem[i], s.wrap("read SO_MEMINFO", s.memErr, perr)
+	err := s.use(s.inspect)
+	return s.mem[i], err
 }
 
 // queued is how many bytes wait to be read, as the kernel weighs them.
@@ -295,19 +284,3 @@ func (s *eventSocket) Drops() (uint32, error) { return s.memory(memDrops) }
 
 // Info implements EventSocket.
 func (s *eventSocket) Info() EventSocketInfo { return s.info }
-
-// SetDeadline implements EventSocket.
-func (s *eventSocket) SetDeadline(t time.Time) error {
-	if err := s.conn.SetReadDeadline(t); err != nil && !s.closed.Load() {
-		return err
-	}
-	return nil
-}
-
-// Close implements EventSocket.
-func (s *eventSocket) Close() error {
-	if s.closed.Swap(true) {
-		return nil
-	}
-	return s.conn.Close()
-}
