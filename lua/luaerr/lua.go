@@ -1,6 +1,7 @@
 package luaerr
 
 import (
+	"errors"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -18,7 +19,8 @@ var metaKey = &lua.LUserData{Value: "luaerr"}
 func ToLua(L *lua.LState, err error) *lua.LUserData {
 	ud := L.NewUserData()
 	ud.Metatable = metatable(L)
-	if exit, ok := err.(*Exit); ok {
+	var exit *Exit
+	if errors.As(err, &exit) {
 		ud.Value = exit
 	} else {
 		ud.Value = From("", err)
@@ -44,7 +46,8 @@ func FromLua(lv lua.LValue) error {
 // position gets the one of the innermost Lua frame.
 func Raise(L *lua.LState, err error) {
 	var lv *lua.LUserData
-	if exit, ok := err.(*Exit); ok {
+	var exit *Exit
+	if errors.As(err, &exit) {
 		lv = ToLua(L, exit)
 	} else {
 		e := From("", err)
@@ -89,7 +92,8 @@ func metatable(L *lua.LState) *lua.LTable {
 // index reads a field of an error object.
 func index(L *lua.LState) int {
 	key := L.Get(2).String()
-	e, ok := FromLua(L.Get(1)).(*Error)
+	var e *Error
+	ok := errors.As(FromLua(L.Get(1)), &e)
 	if !ok {
 		e = &Error{}
 	}

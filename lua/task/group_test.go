@@ -114,7 +114,7 @@ func TestStop(t *testing.T) {
 		g.Every("tick", time.Hour, func(int) error { return nil })
 		g.Go("waits", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		g.Go("stops", func(context.Context) error { g.Stop(reason); return nil })
-		if err := g.Wait(); err != reason || g.Cause() != reason || len(r) != 0 {
+		if err := g.Wait(); !errors.Is(err, reason) || !errors.Is(g.Cause(), reason) || len(r) != 0 {
 			t.Errorf("%v, %q", err, r)
 		}
 		called := false
@@ -175,7 +175,7 @@ func TestBlockPanic(t *testing.T) {
 	g := New(context.Background(), nil)
 	g.Lock()
 	func() {
-		defer func() { recover() }()
+		defer func() { _ = recover() }()
 		g.Block(func() { panic("x") })
 	}()
 	g.Unlock() // panics itself unless the turn came back

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -48,7 +49,8 @@ func (a *Args) Raise(err error) {
 	if err == nil {
 		return
 	}
-	if exit, ok := err.(*luaerr.Exit); ok {
+	var exit *luaerr.Exit
+	if errors.As(err, &exit) {
 		luaerr.Raise(a.L, exit)
 	}
 	luaerr.Raise(a.L, luaerr.From(a.Op, err))

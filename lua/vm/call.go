@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -88,7 +89,8 @@ func (v *VM) pcall(th *lua.LState, nargs, want int) *lua.ApiError {
 	err := th.PCall(nargs+1, want, nil)
 	v.now.depth--
 	v.L.G.CurrentThread = caller
-	api, _ := err.(*lua.ApiError)
+	var api *lua.ApiError
+	errors.As(err, &api)
 	return api
 }
 

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"errors"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
@@ -76,7 +78,8 @@ func (v *VM) resume(L, th *lua.LState, stock lua.LGFunction) int {
 	}()
 	n := stock(L)
 	if n == 2 && L.Get(-2) == lua.LFalse {
-		if exit, ok := luaerr.FromLua(L.Get(-1)).(*luaerr.Exit); ok {
+		var exit *luaerr.Exit
+		if errors.As(luaerr.FromLua(L.Get(-1)), &exit) {
 			luaerr.Raise(L, exit)
 		}
 		if err := luaerr.Interrupted(v.Context()); err != nil {

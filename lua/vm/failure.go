@@ -16,7 +16,8 @@ import (
 // convert makes an error of package luaerr of what a protected call raised.
 func (v *VM) convert(api *lua.ApiError) error {
 	own := luaerr.FromLua(api.Object)
-	if exit, ok := own.(*luaerr.Exit); ok {
+	var exit *luaerr.Exit
+	if errors.As(own, &exit) {
 		return exit
 	}
 	if err := luaerr.Interrupted(v.Context()); err != nil {

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, err := run(t, context.Background(), c.source)
 			var exit *luaerr.Exit
-			if err != nil && !(errors.As(err, &exit) && exit.Status == 0) {
+			if err != nil && (!errors.As(err, &exit) || exit.Status != 0) {
 				t.Fatal(err)
 			}
 			if stdout != c.stdout || stderr != "" {

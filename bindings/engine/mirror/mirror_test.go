@@ -170,7 +170,7 @@ func TestMirrorErrors(t *testing.T) {
 	for i := 2; ; i++ {
 		select {
 		case err := <-end:
-			if err != mine {
+			if !errors.Is(err, mine) {
 				t.Errorf("%v", err)
 			}
 			return

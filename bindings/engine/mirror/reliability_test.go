@@ -134,7 +134,9 @@ func TestMirrorOfKernel(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	cancel()
-	<-end
+	if err := <-end; !errors.Is(err, context.Canceled) {
+		t.Errorf("the mirror ended with %v", err)
+	}
 	if s := m.Stats(); err != nil || s.Events.Lost != 0 || s.Flows < 2000 {
 		t.Errorf("%v; %+v", err, s)
 	}

@@ -166,11 +166,12 @@ func (b *Batch) read() (refused int, err error) {
 	for {
 		n, err := b.s.Receive(b.s.buf)
 		if err != nil {
-			if first != 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			switch {
+			case first != 0 && errors.Is(err, os.ErrDeadlineExceeded):
 				err = b.client.explain(wire.Count{}, first, "")
-			} else if errors.Is(err, syscall.ENOBUFS) {
+			case errors.Is(err, syscall.ENOBUFS):
 				err = &IncompleteError{Op: "batch", Reason: "the kernel had no buffer for its answers; the requests were executed", Err: err}
-			} else {
+			default:
 				err = b.client.explainIO(b.ctx, nil, err)
 			}
 			return refused, err

@@ -153,7 +153,7 @@ func (c *Client) ask(ctx context.Context, req wire.Request, flags uint16, fn fun
 		}
 		return c.explain(req, fin.errno, fin.extAck)
 	}
-	if err == nil || errors.Is(err, errCallback) {
+	if errors.Is(err, errCallback) {
 		return errors.Unwrap(err)
 	}
 	return c.explainIO(ctx, req, err)

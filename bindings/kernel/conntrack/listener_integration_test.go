@@ -195,7 +195,7 @@ func TestListenerEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		mine := errors.New("mine")
-		if err := l.Run(ctx, func(*Event) error { return mine }); err != mine {
+		if err := l.Run(ctx, func(*Event) error { return mine }); !errors.Is(err, mine) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -222,7 +222,7 @@ func TestListenerEnds(t *testing.T) {
 		end := make(chan error)
 		go func() { end <- l.Run(ctx, func(*Event) error { return nil }) }()
 		cancel(cause)
-		if err := <-end; err != cause {
+		if err := <-end; !errors.Is(err, cause) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -233,7 +233,7 @@ func TestListenerEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := l.Run(ctx, func(*Event) error { return l.Run(ctx, nil) })
-		if err != errListening {
+		if !errors.Is(err, errListening) {
 			t.Errorf("%v", err)
 		}
 	})

@@ -71,7 +71,7 @@ func (s *socket) Send(b []byte) error {
 func (s *socket) Receive(b []byte) (n int, err error) {
 	rerr := s.raw.Read(func(fd uintptr) bool {
 		n, err = recv(fd, b, s.quick)
-		return err != unix.EAGAIN
+		return !errors.Is(err, unix.EAGAIN)
 	})
 	if err := s.wrap("receive", err, rerr); err != nil {
 		s.quick = false

@@ -1,8 +1,6 @@
 package ct
 
 import (
-	"net/netip"
-
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
@@ -152,7 +150,7 @@ func natFrom(t *value.Table, addr, ports string) *wire.NAT {
 		}
 		return nil
 	}
-	to := wire.AddrFrom(netip.Addr(t.Addr(t.Field(addr), addr)))
+	to := wire.AddrFrom(t.Addr(t.Field(addr), addr))
 	n := &wire.NAT{Min: to, Max: to}
 	if t.Has(ports) {
 		n.MinPort = uint16(t.Int(ports, 1, 65535))

@@ -153,11 +153,11 @@ func (h *Host) expect(a *value.Args) int {
 // endFrom reads an address and its mask, both empty where it was left out.
 func endFrom(t *value.Table, key string, family uint8) (addr, mask wire.Addr) {
 	if !t.Has(key) {
-		any := netip.IPv6Unspecified()
+		zero := wire.AddrFrom(netip.IPv6Unspecified())
 		if family == wire.FamilyIPv4 {
-			any = netip.IPv4Unspecified()
+			zero = wire.AddrFrom(netip.IPv4Unspecified())
 		}
-		return wire.AddrFrom(any), wire.AddrFrom(any)
+		return zero, zero
 	}
 	given := t.Addr(t.Field(key), key)
 	if given.Is4() != (family == wire.FamilyIPv4) {

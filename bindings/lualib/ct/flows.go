@@ -49,7 +49,8 @@ func init() {
 		}).
 		Method("first", func(a *value.Args, f *flows) int {
 			a.AtMost(0)
-			q, first := f.q, lua.LValue(lua.LNil)
+			q := f.q
+			var first lua.LValue = lua.LNil
 			q.Limit = 1
 			f.stream(a, q, func(fl *flow) bool { first = flowType.New(a.L, fl); return false })
 			return a.Return(first)

@@ -133,8 +133,8 @@ func fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	code := luaerr.Code("")
 	var (
+		code      luaerr.Code
 		filter    *query.Error
 		field     *wire.FieldError
 		guard     *plan.GuardError

@@ -28,8 +28,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
-			switch name {
-			case "scratch": // may make namespaces
+			if name == "scratch" { // may make namespaces
 				return canScratch(), nil
 			}
 			return false, fmt.Errorf("no condition %q", name)

@@ -3,6 +3,7 @@ package fake
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"syscall"
 )
 
@@ -137,8 +138,9 @@ func validate(b []byte, rules map[int]policy, offset int) error {
 // nest parses a nest under a policy. Its refusals have no words: the kernel
 // passes no extack down to nests.
 func nest(b []byte, rules map[int]policy) (attrs, error) {
-	if err := validate(b, rules, 0); err != nil {
-		return attrs{}, err.(*refusal).errno
+	var words *refusal
+	if err := validate(b, rules, 0); errors.As(err, &words) {
+		return attrs{}, words.errno
 	}
 	return parse(b), nil
 }

@@ -82,7 +82,7 @@ func (k *Kernel) request(s *socket, b []byte) {
 		if h.is(flagRequest) && h.typ >= 16 && h.len >= wire.HeaderLen {
 			err = k.execute(s, h, msg)
 		}
-		if err != nil && err != errDumping || err == nil && h.is(flagAck) {
+		if err != nil && !errors.Is(err, errDumping) || err == nil && h.is(flagAck) {
 			k.ack(s, msg, err)
 		}
 		b = b[min(align(int(h.len)), len(b)):]
@@ -97,8 +97,8 @@ func (k *Kernel) ack(s *socket, msg []byte, err error) {
 	var words *refusal
 	if errors.As(err, &words) {
 		errno = words.errno
-	} else if err != nil {
-		errno = err.(syscall.Errno)
+	} else {
+		errors.As(err, &errno)
 	}
 	var flags uint16
 	echoed := msg[:16]

@@ -231,8 +231,7 @@ func (s *socket) Close() error {
 
 // dump is one that is under way on a socket.
 type dump struct {
-	seq   uint32
-	flags uint16 // of every message
+	seq uint32
 	// fill appends messages to b up to size bytes; done says that there are
 	// no more.
 	fill func(b []byte, size int) (out []byte, done bool)

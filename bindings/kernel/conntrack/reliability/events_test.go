@@ -42,7 +42,6 @@ func TestReliabilityExactLoss(t *testing.T) {
 		churned <- err
 	}()
 	var handled, lost, gaps uint64
-	made := uint64(1 << 62)
 	check := time.NewTicker(10 * time.Millisecond)
 	defer check.Stop()
 	handler := func(e *conntrack.Event) error {
@@ -60,7 +59,7 @@ func TestReliabilityExactLoss(t *testing.T) {
 	if err := <-churned; err != nil {
 		t.Fatal(err)
 	}
-	made = uint64(res.Ops)
+	made := uint64(res.Ops)
 	for range 6000 {
 		if s := l.Stats(); s.Received+s.Lost >= made {
 			break

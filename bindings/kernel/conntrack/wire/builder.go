@@ -146,12 +146,12 @@ func (w *builder) tupleProto(t *Tuple) {
 	mark := w.nest(attrTupleProto)
 	w.uint8(attrProtoNum, t.Proto)
 	typ, code, id := t.ICMP()
-	switch {
-	case t.Proto == ProtoICMP:
+	switch t.Proto {
+	case ProtoICMP:
 		w.uint16(attrProtoICMPID, id)
 		w.uint8(attrProtoICMPType, typ)
 		w.uint8(attrProtoICMPCode, code)
-	case t.Proto == ProtoICMPv6:
+	case ProtoICMPv6:
 		w.uint16(attrProtoICMP6ID, id)
 		w.uint8(attrProtoICMP6Typ, typ)
 		w.uint8(attrProtoICMP6Cod, code)

@@ -108,7 +108,7 @@ func (v *View) flowProtoInfo(f *Flow) {
 		if !ok {
 			break
 		}
-		if len(p) == 0 {
+		if len(p) == 0 || typ == 0 { // 0 is no attribute of any nest
 			continue
 		}
 		switch {
