@@ -9,7 +9,7 @@ PKGS     ?= ./...
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration fuzz bench lint gen check cover tools clean
+.PHONY: help build test race integration reliability fuzz bench lint gen check cover tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ integration: tools ## only the packages with tests against the running kernel, u
 	if [ -z "$$dirs" ]; then echo "no *_integration_test.go found" >&2; exit 1; fi; \
 	$(GO) test -count=1 -timeout $(TIMEOUT) $$dirs
 
+reliability: tools ## the loads of the reliability tests in full, with their figures (some minutes)
+	CTSH_FULL=1 $(GO) test -count=1 -v -timeout 30m -run '^TestReliability' \
+		./bindings/kernel/conntrack/reliability ./bindings/engine/mirror
+
 fuzz: ## every fuzz function in turn, FUZZTIME each (make fuzz FUZZTIME=10m)
 	@grep -rE --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sort | \
 	while IFS=: read -r file decl; do \
@@ -40,9 +44,10 @@ fuzz: ## every fuzz function in turn, FUZZTIME each (make fuzz FUZZTIME=10m)
 		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
 	done
 
+# make bench BENCHFLAGS='-flows 1000000' compares on the table that the budgets are for.
 bench: tools ## benchmarks, then the comparison with peers in one run
 	$(GO) test -run '^$$' -bench . -benchmem $(PKGS)
-	$(GO) run ./bindings/kernel/conntrack/peerbench
+	$(GO) run ./bindings/kernel/conntrack/peerbench $(BENCHFLAGS)
 
 lint: ## golangci-lint, when installed
 	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run $(PKGS); \

@@ -33,12 +33,14 @@ func (v *VM) convert(api *lua.ApiError) error {
 
 // at gives an interruption the position where it struck.
 func at(err error, api *lua.ApiError) error {
-	e, ok := err.(*luaerr.Error)
+	var e *luaerr.Error
+	ok := errors.As(err, &e)
 	if !ok || e.Where != "" || api.Object == nil {
 		return err
 	}
 	struck := *e
-	if own, ok := luaerr.FromLua(api.Object).(*luaerr.Error); ok {
+	var own *luaerr.Error
+	if errors.As(luaerr.FromLua(api.Object), &own) {
 		struck.Where = own.Where
 	} else {
 		struck.Where, _ = position(api.Object.String())
@@ -48,7 +50,8 @@ func at(err error, api *lua.ApiError) error {
 
 // located adds the source line and the traceback.
 func (v *VM) located(err error, api *lua.ApiError) error {
-	e, ok := err.(*luaerr.Error)
+	var e *luaerr.Error
+	ok := errors.As(err, &e)
 	if !ok {
 		return err
 	}

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"errors"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
@@ -61,13 +63,15 @@ func (v *VM) try(L *lua.LState, first int) (n int, failed *lua.ApiError) {
 // caught is the value for a script that caught an error. The end of the script
 // or of the evaluation is not for it to catch, and goes on.
 func (v *VM) caught(L *lua.LState, failed *lua.ApiError) lua.LValue {
-	if exit, ok := luaerr.FromLua(failed.Object).(*luaerr.Exit); ok {
+	var exit *luaerr.Exit
+	if errors.As(luaerr.FromLua(failed.Object), &exit) {
 		luaerr.Raise(L, exit)
 	}
 	if err := luaerr.Interrupted(v.Context()); err != nil {
 		luaerr.Raise(L, at(err, failed))
 	}
-	if e, ok := luaerr.FromLua(failed.Object).(*luaerr.Error); ok && e.Where == "" {
+	var e *luaerr.Error
+	if errors.As(luaerr.FromLua(failed.Object), &e) && e.Where == "" {
 		positioned := *e // a function of ours, called by pcall itself
 		positioned.Where = luaerr.Where(L)
 		return luaerr.ToLua(L, &positioned)

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -159,7 +160,8 @@ func (v *VM) Wait() (err error) {
 	if ctx := v.Tasks.Context(); ctx.Err() != nil {
 		err = luaerr.Interrupted(ctx)
 	}
-	if exit, ok := err.(*luaerr.Exit); ok && exit.Status == 0 {
+	var exit *luaerr.Exit
+	if errors.As(err, &exit) && exit.Status == 0 {
 		err = nil
 	}
 	if err == nil && v.panics > 0 {
