@@ -14,8 +14,9 @@ import (
 
 // flows is a query as a script holds it.
 type flows struct {
-	h *Host
-	q query.Query
+	h   *Host
+	q   query.Query
+	all bool // the script said ct.all
 }
 
 var flowsType = value.NewType[*flows]("flows")
@@ -27,18 +28,19 @@ func init() {
 			a.AtMost(1)
 			q, err := f.q.Where(filterFrom(a, 1))
 			a.Raise(fail(err))
-			return a.Return(newFlows(a.L, &flows{f.h, q}))
+			_, all := allType.Is(a.Get(1))
+			return a.Return(newFlows(a.L, &flows{f.h, q, f.all || all}))
 		}).
 		Method("table", func(a *value.Args, f *flows) int {
 			a.AtMost(1)
 			q := f.q
 			q.Table = tableFrom(a)
-			return a.Return(newFlows(a.L, &flows{f.h, q}))
+			return a.Return(newFlows(a.L, &flows{f.h, q, f.all}))
 		}).
 		Method("limit", func(a *value.Args, f *flows) int {
 			q := f.q
 			q.Limit = int(a.Int(1, "n", 1, 1<<31))
-			return a.Return(newFlows(a.L, &flows{f.h, q}))
+			return a.Return(newFlows(a.L, &flows{f.h, q, f.all}))
 		}).
 		Method("count", func(a *value.Args, f *flows) int { a.AtMost(0); return a.Return(lua.LNumber(f.count(a))) }).
 		Method("list", func(a *value.Args, f *flows) int {
@@ -71,14 +73,24 @@ func init() {
 		Method("export", func(a *value.Args, f *flows) int { a.AtMost(2); return f.export(a) }).
 		Method("delete", func(a *value.Args, f *flows) int {
 			a.AtMost(0)
+			f.mustSelect(a)
 			return f.h.plan(a, plan.Delete(f.q), nil)
 		}).
 		Method("update", func(a *value.Args, f *flows) int {
+			f.mustSelect(a)
 			p, err := plan.Update(f.q, changeFrom(a))
 			return f.h.plan(a, p, err)
 		}).
 		Len(func(a *value.Args, f *flows) int { return a.Return(lua.LNumber(f.count(a))) }).
 		Text(func(f *flows) string { return f.q.String() })
+}
+
+// mustSelect refuses to change every flow unless that was said out loud.
+func (f *flows) mustSelect(a *value.Args) {
+	if f.q.Filter.IsAll() && !f.all {
+		e := luaerr.New(luaerr.ETYPE, a.Op, "%s: no filter", a.Op)
+		luaerr.Raise(a.L, e.WithHint("say flows:where(ct.all) to mean every flow"))
+	}
 }
 
 func newFlows(L *lua.LState, f *flows) *lua.LUserData { return flowsType.New(L, f) }

@@ -213,13 +213,15 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{`flows:where{dport = 65536}:delete():apply()`, 2, "out of range"},
 		{`flows:where{state = "ESTABLISHD"}:delete():apply()`, 2, "ESTABLISHED"},
 		{`flows:delete("x"):apply()`, 2, "at most 0 arguments"},
-		{`flows:delete():apply{max = 0}`, 2, "out of range"},
-		{`flows:delete():apply{mx = 5}`, 2, `did you mean "max"`},
-		{`flows:update{}:apply()`, 2, "nothing to change"},
-		{`flows:update{mark = "1/0"}:apply()`, 2, "mask"},
-		{`flows:update{status = "EXPECTED"}:apply()`, 2, "cannot be set"},
-		{`flows:update{helper = "ftp"}:apply()`, 2, "helper"},
-		{`flows:update{labels = {128}}:apply()`, 2, "label number"},
+		{`flows:delete():apply()`, 2, "no filter; say flows:where(ct.all)"},
+		{`flows:limit(5):update{mark = 1}:apply()`, 2, "no filter"},
+		{`flows:where(ct.all):delete():apply{max = 0}`, 2, "out of range"},
+		{`flows:where(ct.all):delete():apply{mx = 5}`, 2, `did you mean "max"`},
+		{`flows:where(ct.all):update{}:apply()`, 2, "nothing to change"},
+		{`flows:where(ct.all):update{mark = "1/0"}:apply()`, 2, "mask"},
+		{`flows:where(ct.all):update{status = "EXPECTED"}:apply()`, 2, "cannot be set"},
+		{`flows:where(ct.all):update{helper = "ftp"}:apply()`, 2, "helper"},
+		{`flows:where(ct.all):update{labels = {128}}:apply()`, 2, "label number"},
 		{`ct.flush():apply()`, 2, "yes = true"},
 		{`ct.flush{yes = false}:apply()`, 2, "yes = true"},
 		{`ct.create{proto = "udp", src = "10.0.0.1", dst = "fd00::1", sport = 1, dport = 2, timeout = 5}:apply()`, 2, "different families"},
@@ -249,7 +251,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		}
 	}
 	for name, opt := range map[string]Options{"read-only": {ReadOnly: true}, "dry run": {DryRun: true}} {
-		for _, change := range []string{`flows:delete():apply()`, `ct.flush{yes = true}:apply()`,
+		for _, change := range []string{`flows:where(ct.all):delete():apply()`, `ct.flush{yes = true}:apply()`,
 			`flows:first():update{mark = 3}:apply()`, `sys.set("nf_conntrack_acct", 1):apply()`} {
 			r := run(t, ns, opt, change)
 			if opt.ReadOnly && luaerr.ExitCode(r.err) != luaerr.ExitGuard {
@@ -263,9 +265,9 @@ func TestBadInputChangesNothing(t *testing.T) {
 			t.Errorf("%s changed the table: %q", name, n)
 		}
 	}
-	r := run(t, ns, Options{}, `flows:delete():apply{max = 1}; for i = 1, 3 do
+	r := run(t, ns, Options{}, `flows:where(ct.all):delete():apply{max = 1}; for i = 1, 3 do
 		ct.create{proto = "udp", src = "10.0.0.1", dst = "10.0.0.2", sport = i, dport = 2, timeout = 600}:apply() end
-		flows:delete():apply{max = 2}`)
+		flows:where(ct.all):delete():apply{max = 2}`)
 	if luaerr.ExitCode(r.err) != luaerr.ExitGuard || must(t, ns, `print(#flows)`) != "3\n" {
 		t.Errorf("guard: %v", r.err)
 	}

@@ -70,11 +70,15 @@ func (p *Program) doctor(ctx context.Context, opt *options) error {
 	return nil
 }
 
+var outcome = map[doctor.Verdict]string{
+	doctor.Usable: "can be used", doctor.NoPrivilege: "lacks the privilege", doctor.NotUsable: "cannot be used",
+}
+
 // writeReport prints a report for people: first what matters.
 func writeReport(out io.Writer, r *doctor.Report) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	line("ctsh is %s here: Linux %s, %s, uid %d%s", r.Verdict, r.Kernel, r.Place.Namespace, r.Place.UID, userNamespace(r.Place))
+	line("ctsh %s here: Linux %s, %s, uid %d%s", outcome[r.Verdict], r.Kernel, r.Place.Namespace, r.Place.UID, userNamespace(r.Place))
 	if r.Reason != "" {
 		line("  %s", r.Reason)
 	}

@@ -48,7 +48,7 @@ func TestWriteReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := 0
-	for _, part := range []string{"ctsh is not usable here", "in a user namespace of its own", "no conntrack", "* it is broken", "mend it",
+	for _, part := range []string{"ctsh cannot be used here", "in a user namespace of its own", "no conntrack", "* it is broken", "mend it",
 		"nf_conntrack", "acct", "Y", "not shown", "filters", "broken", "inverted; here: in Go", "sysctls", "5", "?"} {
 		i := strings.Index(out.String()[at:], part)
 		if i < 0 {
