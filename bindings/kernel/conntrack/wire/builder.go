@@ -49,9 +49,6 @@ func newBuilder(b []byte, subsys, msg uint8, seq uint32, flags uint16, family ui
 // ctnetlink_flush_conntrack).
 func (w *builder) version(v uint8) { w.b[w.start+17] = v }
 
-// resID sets nfgenmsg.res_id.
-func (w *builder) resID(v uint16) { binary.BigEndian.PutUint16(w.b[w.start+18:], v) }
-
 // attrHeader appends the header of an attribute with n bytes of payload.
 func (w *builder) attrHeader(typ, n int) {
 	w.b = binary.NativeEndian.AppendUint16(w.b, uint16(nlaHeader+n))
@@ -190,11 +187,4 @@ func (t *Tuple) check() string {
 		}
 	}
 	return ""
-}
-
-// reply makes the message one of the kernel: flags and port as in h, and no
-// NLM_F_REQUEST.
-func (w *builder) reply(h Header) {
-	binary.NativeEndian.PutUint16(w.b[w.start+6:], h.Flags)
-	binary.NativeEndian.PutUint32(w.b[w.start+12:], h.PortID)
 }

@@ -154,7 +154,7 @@ func TestExpectReadsBack(t *testing.T) {
 		Timeout: 300, ID: 9, Class: 1, Flags: ExpectPermanent, NATDir: Reply, HasNAT: true, HasTimeout: true, HasID: true}
 	want.Tuple.Zone, want.Master.Zone = 5, 5
 	var got Expect
-	if err := ParseExpect(AppendExpect(nil, &want, Header{Type: uint16(SubsysExpect)<<8 | MsgExpNew}), &got); err != nil {
+	if err := ParseExpect(appendExpect(nil, &want, Header{Type: uint16(SubsysExpect)<<8 | MsgExpNew}), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got != want {
@@ -183,7 +183,7 @@ func TestTimeoutReadsBack(t *testing.T) {
 				}
 			}
 		}
-		got, err := ParseTimeout(AppendTimeout(nil, &want, Header{}))
+		got, err := ParseTimeout(appendTimeout(nil, &want, Header{}))
 		if err != nil || got != want {
 			t.Errorf("%s: wrote %+v, read %+v (%v)", ProtoName(proto), want, got, err)
 		}
@@ -201,7 +201,7 @@ func TestStatsReadBack(t *testing.T) {
 	want := CPUStats{CPU: 3}
 	want.Set(StatFound, 5)
 	want.Set(StatChainTooLong, 6)
-	got, err := ParseCPUStats(AppendCPUStats(nil, &want, Header{}))
+	got, err := ParseCPUStats(appendCPUStats(nil, &want, Header{}))
 	if err != nil || got != want {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -209,11 +209,11 @@ func TestStatsReadBack(t *testing.T) {
 		t.Error("a counter that was not sent is there")
 	}
 	tot := Totals{Entries: 4, Max: 9, HasMax: true}
-	if got, err := ParseTotals(AppendTotals(nil, tot, Header{})); err != nil || got != tot {
+	if got, err := ParseTotals(appendTotals(nil, tot, Header{})); err != nil || got != tot {
 		t.Errorf("%+v %v", got, err)
 	}
 	ex := ExpectCPUStats{CPU: 1, New: 2, Create: 3, Delete: 4}
-	if got, err := ParseExpectCPUStats(AppendExpectCPUStats(nil, ex, Header{})); err != nil || got != ex {
+	if got, err := ParseExpectCPUStats(appendExpectCPUStats(nil, ex, Header{})); err != nil || got != ex {
 		t.Errorf("%+v %v", got, err)
 	}
 }

@@ -90,35 +90,6 @@ func ParseExpect(msg []byte, e *Expect) error {
 	return cut(&in, msg)
 }
 
-// AppendExpect appends the message that ParseExpect reads, in the kernel's
-// order (linux ctnetlink_exp_dump_expect).
-func AppendExpect(b []byte, e *Expect, h Header) []byte {
-	w := newBuilder(b, SubsysExpect, h.Msg(), h.Seq, 0, e.Tuple.Family)
-	w.reply(h)
-	w.tuple(attrExpTuple, &e.Tuple, false)
-	w.tuple(attrExpMask, &e.Mask, false)
-	w.tuple(attrExpMaster, &e.Master, false)
-	w.expectNAT(e)
-	if e.HasTimeout {
-		w.uint32(attrExpTimeout, e.Timeout)
-	}
-	if e.HasID {
-		w.uint32(attrExpID, e.ID)
-	}
-	if e.Tuple.Zone != 0 {
-		w.uint16(attrExpZone, e.Tuple.Zone)
-	}
-	w.uint32(attrExpFlags, uint32(e.Flags))
-	w.uint32(attrExpClass, e.Class)
-	if e.Helper != "" {
-		w.string(attrExpHelper, e.Helper)
-	}
-	if e.Fn != "" {
-		w.string(attrExpFn, e.Fn)
-	}
-	return w.finish()
-}
-
 func (w *builder) expectNAT(e *Expect) {
 	if !e.HasNAT {
 		return

@@ -12,10 +12,10 @@ func seeds(f *testing.F) {
 	f.Add(b)
 	f.Add(b[:len(b)-3])
 	e := Expect{Tuple: goodTuple, Mask: goodTuple, Master: goodTuple, HasNAT: true, NAT: goodTuple, Helper: "ftp", Fn: "x"}
-	f.Add(AppendExpect(nil, &e, Header{}))
+	f.Add(appendExpect(nil, &e, Header{}))
 	p := Timeout{Name: "p", Proto: ProtoTCP, set: 7}
-	f.Add(AppendTimeout(nil, &p, Header{}))
-	f.Add(AppendTotals(nil, Totals{1, 2, true}, Header{}))
+	f.Add(appendTimeout(nil, &p, Header{}))
+	f.Add(appendTotals(nil, Totals{1, 2, true}, Header{}))
 	f.Add([]byte{})
 }
 

@@ -105,19 +105,6 @@ func ParseCPUStats(msg []byte) (c CPUStats, err error) {
 	}
 }
 
-// AppendCPUStats appends the message that ParseCPUStats reads.
-func AppendCPUStats(b []byte, c *CPUStats, h Header) []byte {
-	w := newBuilder(b, SubsysConntrack, MsgGetStatsCPU, h.Seq, 0, FamilyUnspec)
-	w.reply(h)
-	w.resID(uint16(c.CPU))
-	for s := StatSearched; s < statCount; s++ {
-		if v, ok := c.Get(s); ok {
-			w.uint32(int(s), v)
-		}
-	}
-	return w.finish()
-}
-
 // Totals are the global counters of a namespace.
 type Totals struct {
 	Entries uint32 // with dying ones and expired ones not collected yet
@@ -147,17 +134,6 @@ func ParseTotals(msg []byte) (t Totals, err error) {
 	return t, nil
 }
 
-// AppendTotals appends the message that ParseTotals reads.
-func AppendTotals(b []byte, t Totals, h Header) []byte {
-	w := newBuilder(b, SubsysConntrack, MsgGetStats, h.Seq, 0, FamilyUnspec)
-	w.reply(h)
-	w.uint32(attrStatsEntries, t.Entries)
-	if t.HasMax {
-		w.uint32(attrStatsMax, t.Max)
-	}
-	return w.finish()
-}
-
 // ExpectCPUStats are the expectation counters of one CPU.
 type ExpectCPUStats struct {
 	CPU                 int
@@ -172,15 +148,4 @@ func ParseExpectCPUStats(msg []byte) (c ExpectCPUStats, err error) {
 	}
 	return ExpectCPUStats{CPU: int(be16(msg[18:])), New: uint32In(b, 1),
 		Create: uint32In(b, 2), Delete: uint32In(b, 3)}, nil
-}
-
-// AppendExpectCPUStats appends the message that ParseExpectCPUStats reads.
-func AppendExpectCPUStats(b []byte, c ExpectCPUStats, h Header) []byte {
-	w := newBuilder(b, SubsysExpect, MsgExpGetStatsCPU, h.Seq, 0, FamilyUnspec)
-	w.reply(h)
-	w.resID(uint16(c.CPU))
-	w.uint32(1, c.New)
-	w.uint32(2, c.Create)
-	w.uint32(3, c.Delete)
-	return w.finish()
 }

@@ -105,18 +105,6 @@ func ParseTimeout(msg []byte) (t Timeout, err error) {
 	}
 }
 
-// AppendTimeout appends the message that ParseTimeout reads.
-func AppendTimeout(b []byte, t *Timeout, h Header) []byte {
-	w := newBuilder(b, SubsysTimeout, h.Msg(), h.Seq, 0, FamilyUnspec)
-	w.reply(h)
-	if t.Name != "" {
-		w.string(attrTimeoutName, t.Name)
-	}
-	w.timeout(t)
-	w.uint32(attrTimeoutUse, t.Use)
-	return w.finish()
-}
-
 func (w *builder) timeout(t *Timeout) {
 	w.uint16(attrTimeoutL3, uint16(t.Family))
 	w.uint8(attrTimeoutL4, t.Proto)
