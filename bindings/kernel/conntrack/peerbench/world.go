@@ -161,7 +161,8 @@ func setFlow(c *wire.Create, i int) {
 	e.Reply, _ = t.Invert()
 }
 
-// build compiles the command that is measured, into a folder of its own.
+// build compiles the command that is measured as `make build` does, into a
+// folder of its own.
 func (b *bench) build() (remove func(), err error) {
 	dir, err := os.MkdirTemp("", "peerbench")
 	if err != nil {
@@ -169,7 +170,9 @@ func (b *bench) build() (remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	b.ctsh = dir + "/ctsh"
-	if out, err := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.ctsh, "github.com/ctsh/ctsh/cmd/ctsh").CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.ctsh, "github.com/ctsh/ctsh/cmd/ctsh")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		remove()
 		return nil, fmt.Errorf("go build: %w: %s", err, out)
 	}
