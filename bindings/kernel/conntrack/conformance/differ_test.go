@@ -166,9 +166,11 @@ func randomFlow(r *rand.Rand, i int, all bool) *wire.Create {
 		e.Present |= wire.HasHelper
 	}
 	if r.IntN(4) == 0 {
-		c.SrcNAT = &wire.NAT{Min: address(3, 1), Max: address(3, 200)}
+		// Without ports the kernel has nothing to tell two flows apart that it
+		// translates to one address, and refuses the second.
+		c.SrcNAT = &wire.NAT{Min: address(3, i+1), Max: address(3, i+1)}
 		if wire.HasPorts(t.Proto) {
-			c.SrcNAT.MinPort, c.SrcNAT.MaxPort = 20000, 60000
+			c.SrcNAT = &wire.NAT{Min: address(3, 1), Max: address(3, 200), MinPort: 20000, MaxPort: 60000}
 		}
 	}
 	if r.IntN(4) == 0 {
