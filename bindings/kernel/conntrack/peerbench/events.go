@@ -13,6 +13,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/sysctl"
 )
 
 // heard is what a listener in a process of its own got.
@@ -70,6 +71,9 @@ func (b *bench) events() error {
 		return err
 	}
 	defer w.close()
+	if _, err := sysctl.Open(w.ns).SetInt("events", 1); err != nil { // also of flows older than the listener
+		return err
+	}
 	if err := w.fast(b); err != nil {
 		return err
 	}
@@ -95,15 +99,19 @@ func (b *bench) events() error {
 
 // fast makes events through netlink as fast as the budget asks for.
 func (w *world) fast(b *bench) error {
-	const rate, seconds = 150_000, 10
+	const least, rate, seconds = 150_000, 155_000, 10
 	var all, none heard
-	made := 0
-	work := func() (err error) { made, err = w.makeEvents(rate*seconds, rate); return err }
-	start := time.Now()
+	made, took := 0, 0.0
+	work := func() (err error) {
+		start := time.Now()
+		made, err = w.makeEvents(rate*seconds, rate)
+		took = time.Since(start).Seconds()
+		return err
+	}
 	if err := w.child("listen", &all, work); err != nil {
 		return err
 	}
-	took := time.Since(start).Seconds()
+	reached := float64(made) / took
 	if int(all.Events+all.Lost) != made {
 		return fmt.Errorf("%d events were made, %d handled and %d lost", made, all.Events, all.Lost)
 	}
@@ -111,8 +119,8 @@ func (w *world) fast(b *bench) error {
 		return err
 	}
 	b.rows = append(b.rows,
-		row{Name: "netlink, lost of " + fmt.Sprint(made), Ours: float64(all.Lost), Unit: "events", Note: fmt.Sprintf("%d lost at %.0f k/s", all.Lost, float64(made)/took/1000)}.
-			budget("0 lost at 150 k/s", all.Lost == 0 && float64(made)/took >= 0.95*rate),
+		row{Name: "netlink, lost of " + fmt.Sprint(made), Ours: float64(all.Lost), Unit: "events", Note: fmt.Sprintf("%d lost at %.0f k/s", all.Lost, reached/1000)}.
+			budget("0 lost at 150 k/s", all.Lost == 0 && reached >= least),
 		row{Name: "netlink, CPU an event", Ours: all.each(), Unit: "us"}.budget("<= 1.5 us", all.each() <= 1.5),
 		row{Name: "kept out by the socket filter, CPU of unfiltered", Ours: 100 * none.CPU / all.CPU, Unit: "%"}.
 			budget("<= 5 %", none.CPU <= 0.05*all.CPU))

@@ -35,7 +35,7 @@ func (b *bench) newWorld(flows int) (*world, error) {
 	}
 	w.ns, w.kernel = ns, conntrack.Open(ns)
 	settings := sysctl.Open(ns)
-	for _, key := range []string{"acct", "timestamp", "events"} {
+	for _, key := range []string{"acct", "timestamp"} {
 		if _, err := settings.SetInt(key, 1); err != nil {
 			return nil, errors.Join(err, w.close())
 		}
