@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
-	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
 // Apply makes the change. What the kernel refuses for single flows is in the
@@ -23,16 +22,11 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 	if p.act != nil {
 		return res, p.applyAct(res)
 	}
-	flows := p.flows
-	if p.query != nil {
-		q := *p.query
-		q.Limit = opt.Max + 1
-		var err error
-		if flows, err = collect(ctx, k, q, opt.Able); err != nil {
-			return res, err
-		}
+	flows, err := p.collect(ctx, k, opt.Able, opt.Max+1)
+	if err != nil {
+		return res, err
 	}
-	res.Matched = len(flows) + len(p.direct)
+	res.Matched = flows.n + len(p.direct)
 	if res.Matched > opt.Max {
 		return res, &GuardError{p.Op, opt.Max}
 	}
@@ -72,13 +66,13 @@ func (p *Plan) applyOne(ctx context.Context, k conntrack.Kernel, res *Result) er
 	return err
 }
 
-func (p *Plan) applyMany(ctx context.Context, k conntrack.Kernel, opt Options, flows []wire.Flow, res *Result) error {
+func (p *Plan) applyMany(ctx context.Context, k conntrack.Kernel, opt Options, flows *pages, res *Result) error {
 	b, err := k.Batch(ctx, conntrack.BatchOptions{Size: opt.Batch, StopOnError: opt.StopOnError, Progress: opt.Progress})
 	if err != nil {
 		return err
 	}
-	for i := range flows {
-		req, err := p.change(&flows[i])
+	for f := range flows.all() {
+		req, err := p.change(f)
 		if err == nil {
 			err = b.Add(req)
 		}

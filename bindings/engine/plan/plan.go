@@ -144,19 +144,28 @@ func (e *GuardError) Error() string {
 }
 
 // Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able query.Able, n int) ([]wire.Flow, error) {
-	if p.query == nil {
-		return p.flows[:min(n, len(p.flows))], nil
+func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able query.Able, n int) (list []wire.Flow, err error) {
+	found, err := p.collect(ctx, k, able, n)
+	for f := range found.all() {
+		list = append(list, *f)
 	}
-	q := *p.query
-	q.Limit = n
-	return collect(ctx, k, q, able)
+	return list, err
 }
 
-func collect(ctx context.Context, k conntrack.Kernel, q query.Query, able query.Able) (flows []wire.Flow, err error) {
-	err = q.Each(ctx, k, able, false, func(e *wire.Entry, _ *wire.View) error {
-		flows = append(flows, e.Flow)
+// collect finds up to most of the flows to act on.
+func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able query.Able, most int) (*pages, error) {
+	found := &pages{}
+	for i := range p.flows {
+		found.add(&p.flows[i])
+	}
+	if p.query == nil {
+		return found, nil
+	}
+	q := *p.query
+	q.Limit = most
+	err := q.Each(ctx, k, able, false, func(e *wire.Entry, _ *wire.View) error {
+		found.add(&e.Flow)
 		return nil
 	})
-	return flows, err
+	return found, err
 }
