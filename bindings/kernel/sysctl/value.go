@@ -82,6 +82,9 @@ func (k Key) Format(v int64) string {
 
 func (k Key) check(n int64, text string) error {
 	if n < k.Min || n > k.Max {
+		if k.Kind == Bool {
+			return &ValueError{Key: k, Value: text, Reason: "want " + k.wants()}
+		}
 		return &ValueError{Key: k, Value: text, Reason: fmt.Sprintf("want %s from %d to %d", k.wants(), k.Min, k.Max)}
 	}
 	return nil

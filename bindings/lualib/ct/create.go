@@ -5,7 +5,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // tupleNames are the fields that make a tuple.
@@ -16,9 +16,26 @@ var (
 	replyNames = tupleNames{"rsrc", "rdst", "rsport", "rdport", "ricmp_type", "ricmp_code", "ricmp_id"}
 )
 
+// tupleFields are the arguments that make an original tuple, createFields what
+// a new flow may have besides.
+const (
+	tupleFields = "proto: string | int 0..255, src: address, dst: address, sport?: int 0..65535, dport?: int 0..65535, " +
+		"icmp_type?: int 0..255, icmp_code?: int 0..255, icmp_id?: int 0..65535, gre_key?: int 0..65535, zone?: int 0..65535"
+	createFields = "timeout: duration 1..8589934, state?: string, replied?: bool, assured?: bool, fixed_timeout?: bool, " +
+		"mark?: int 0..4294967295, labels?: int 0..127[], helper?: string, master?: flow, upsert?: bool, " +
+		"nat_src?: address, nat_sport?: int 1..65535, nat_dst?: address, nat_dport?: int 1..65535, " +
+		"rsrc?: address, rdst?: address, rsport?: int 0..65535, rdport?: int 0..65535, " +
+		"ricmp_type?: int 0..255, ricmp_code?: int 0..255, ricmp_id?: int 0..65535"
+)
+
 // tupleFrom reads a tuple. What the protocol needs must be there.
-func tupleFrom(t *value.Table, n tupleNames, proto uint8) (tup wire.Tuple) {
-	src, dst := t.Addr(t.Field(n.src), n.src), t.Addr(t.Field(n.dst), n.dst)
+func tupleFrom(t *registry.Table, n tupleNames, proto uint8) (tup wire.Tuple) {
+	for _, end := range []string{n.src, n.dst} {
+		if !t.Has(end) {
+			t.Bad(end, "want an address, got nil")
+		}
+	}
+	src, dst := t.Addr(n.src), t.Addr(n.dst)
 	if src.Is4() != dst.Is4() {
 		t.Bad(n.dst, "%s and %s %s are of different families", dst, n.src, src)
 	}
@@ -28,93 +45,72 @@ func tupleFrom(t *value.Table, n tupleNames, proto uint8) (tup wire.Tuple) {
 	}
 	switch {
 	case wire.HasPorts(proto):
-		tup.SrcPort, tup.DstPort = port(t, n.sport), port(t, n.dport)
+		tup.SrcPort, tup.DstPort = portOf(t, n.sport, proto), portOf(t, n.dport, proto)
 	case proto == wire.ProtoICMP || proto == wire.ProtoICMPv6:
-		tup.SetICMP(uint8(t.Int(n.icmpType, 0, 255)), uint8(optional(t, n.icmpCode, 255)), uint16(optional(t, n.icmpID, 65535)))
+		if !t.Has(n.icmpType) {
+			t.Bad(n.icmpType, "missing: %s has one", wire.ProtoName(proto))
+		}
+		tup.SetICMP(uint8(t.Int(n.icmpType)), uint8(t.Int(n.icmpCode)), uint16(t.Int(n.icmpID)))
 	case proto == wire.ProtoGRE && n == origNames && t.Has("gre_key"):
-		tup.SrcPort = port(t, "gre_key")
+		tup.SrcPort = uint16(t.Int("gre_key"))
 		tup.DstPort = tup.SrcPort
 	}
 	return tup
 }
 
-func port(t *value.Table, key string) uint16 { return uint16(t.Int(key, 0, 65535)) }
-
-func optional(t *value.Table, key string, hi int64) int64 {
+// portOf reads a port that the protocol needs.
+func portOf(t *registry.Table, key string, proto uint8) uint16 {
 	if !t.Has(key) {
-		return 0
+		t.Bad(key, "missing: %s has ports", wire.ProtoName(proto))
 	}
-	return t.Int(key, 0, hi)
+	return uint16(t.Int(key))
 }
 
-func protoFrom(t *value.Table) uint8 {
-	name := ""
-	switch v := t.Field("proto").(type) {
-	case lua.LString:
-		name = string(v)
-	case lua.LNumber:
-		return uint8(t.Int("proto", 0, 255))
-	default:
-		t.Bad("proto", "want a protocol, got %s", value.Describe(v))
+func protoFrom(c *registry.Call, t *registry.Table) uint8 {
+	if _, ok := t.Get("proto").(lua.LNumber); ok {
+		return uint8(t.Int("proto"))
 	}
-	p, ok := wire.ParseProto(name)
+	p, ok := wire.ParseProto(t.Text("proto"))
 	if !ok {
-		t.Bad("proto", "unknown protocol %q%s", name, hint(name, wire.ProtoNames()))
+		c.Unknown("protocol", t.Text("proto"), wire.ProtoNames())
 	}
 	return p
 }
 
-// get is ct.get{tuple}: one flow, or nil.
-func (h *Host) get(a *value.Args) int {
-	a.AtMost(1)
-	t := a.Table(1, "tuple")
-	if t == nil {
-		a.Bad("tuple", "want a table such as {proto = ..., src = ..., dst = ...}, got nil")
-	}
-	key := wire.Key{Tuple: tupleFrom(t, origNames, protoFrom(t))}
-	key.Tuple.Zone = uint16(optional(t, "zone", 65535))
-	t.Done()
-	return h.reread(a, key)
+// get is ct.get{tuple}.
+func (h *Host) get(c *registry.Call) int {
+	t := c.Table(1)
+	key := wire.Key{Tuple: tupleFrom(t, origNames, protoFrom(c, t))}
+	key.Tuple.Zone = uint16(t.Int("zone"))
+	return h.reread(c, key)
 }
 
-// create is ct.create{...}: a plan to make a flow.
-func (h *Host) create(a *value.Args) int {
-	a.AtMost(1)
-	t := a.Table(1, "flow")
-	if t == nil {
-		a.Bad("flow", "want a table of fields, got nil")
-	}
+// create is ct.create{...}.
+func (h *Host) create(call *registry.Call) int {
+	t := call.Table(1)
 	c := &wire.Create{Upsert: t.Bool("upsert")}
 	e := &c.Entry
-	proto := protoFrom(t)
+	proto := protoFrom(call, t)
 	e.Orig = tupleFrom(t, origNames, proto)
-	e.Orig.Zone = uint16(optional(t, "zone", 65535))
+	e.Orig.Zone = uint16(t.Int("zone"))
 	if t.Has("rsrc") || t.Has("rdst") {
 		e.Reply = tupleFrom(t, replyNames, proto)
 		e.Reply.Zone = e.Orig.Zone
 	}
-	if !t.Has("timeout") {
-		t.Bad("timeout", "missing: the kernel creates no flow without one")
-	}
-	secs := t.Seconds("timeout")
-	if secs < 1 || secs > wire.MaxTimeout {
-		t.Bad("timeout", "want 1 to %d seconds", wire.MaxTimeout)
-	}
-	e.Timeout, e.Present = uint32(secs), wire.HasTimeout
-	createPolicy(t, e)
+	e.Timeout, e.Present = uint32(t.Number("timeout")), wire.HasTimeout
+	createPolicy(call, t, e)
 	c.SrcNAT, c.DstNAT = natFrom(t, "nat_src", "nat_sport"), natFrom(t, "nat_dst", "nat_dport")
-	t.Done()
 	p, err := plan.Direct("create", c)
-	return h.plan(a, p, err)
+	return h.plan(call, p, err)
 }
 
 // createPolicy reads state, status, mark, labels, helper and master.
-func createPolicy(t *value.Table, e *wire.Entry) {
+func createPolicy(c *registry.Call, t *registry.Table, e *wire.Entry) {
 	if t.Has("state") {
 		name := t.Text("state")
 		state, ok := wire.ParseState(e.Orig.Proto, name)
 		if !ok {
-			t.Bad("state", "unknown %s state %q%s", wire.ProtoName(e.Orig.Proto), name, hint(name, wire.States(e.Orig.Proto)))
+			c.Unknown(wire.ProtoName(e.Orig.Proto)+" state", name, wire.States(e.Orig.Proto))
 		}
 		e.State, e.Present = state, e.Present|wire.HasState
 	}
@@ -125,7 +121,7 @@ func createPolicy(t *value.Table, e *wire.Entry) {
 		}
 	}
 	if t.Has("mark") {
-		e.Mark, e.Present = uint32(t.Int("mark", 0, 1<<32-1)), e.Present|wire.HasMark
+		e.Mark, e.Present = uint32(t.Number("mark")), e.Present|wire.HasMark
 	}
 	if t.Has("labels") {
 		e.Labels, e.Present = labelsFrom(t), e.Present|wire.HasLabels
@@ -133,40 +129,33 @@ func createPolicy(t *value.Table, e *wire.Entry) {
 	if t.Has("helper") {
 		e.Helper, e.Present = t.Text("helper"), e.Present|wire.HasHelper
 	}
-	if t.Has("master") {
-		m, ok := flowType.Is(t.Field("master"))
-		if !ok {
-			t.Bad("master", "want a flow, got %s", value.Describe(t.Field("master")))
-		}
+	if m, ok := flowType.Is(t.Get("master")); ok {
 		e.Master, e.Present = m.e.Orig, e.Present|wire.HasMaster
 	}
 }
 
 // natFrom reads a translation: an address, and a port where it is given.
-func natFrom(t *value.Table, addr, ports string) *wire.NAT {
+func natFrom(t *registry.Table, addr, ports string) *wire.NAT {
 	if !t.Has(addr) {
 		if t.Has(ports) {
 			t.Bad(ports, "given without %s", addr)
 		}
 		return nil
 	}
-	to := wire.AddrFrom(t.Addr(t.Field(addr), addr))
+	to := wire.AddrFrom(t.Addr(addr))
 	n := &wire.NAT{Min: to, Max: to}
 	if t.Has(ports) {
-		n.MinPort = uint16(t.Int(ports, 1, 65535))
+		n.MinPort = uint16(t.Int(ports))
 		n.MaxPort = n.MinPort
 	}
 	return n
 }
 
-// flush is ct.flush{yes=true}: a plan to empty the table.
-func (h *Host) flush(a *value.Args) int {
-	a.AtMost(1)
-	t := a.Table(1, "options")
-	if t == nil || !t.Bool("yes") {
-		a.Bad("options", "say ct.flush{yes = true} to plan emptying the table; flows:where{...}:delete() deletes some")
+// flush is ct.flush{yes=true}.
+func (h *Host) flush(c *registry.Call) int {
+	if !c.Table(1).Bool("yes") {
+		c.Bad("options", "say ct.flush{yes = true} to plan emptying the table; flows:where{...}:delete() deletes some")
 	}
-	t.Done()
 	p, err := plan.Direct("flush the table", &wire.Flush{All: true})
-	return h.plan(a, p, err)
+	return h.plan(c, p, err)
 }

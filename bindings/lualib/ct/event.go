@@ -10,7 +10,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/task"
 	"github.com/ctsh/ctsh/lua/value"
 )
@@ -25,18 +25,18 @@ type event struct {
 	at     float64
 }
 
-var eventType = func() *value.Type[*event] {
-	t := value.NewType[*event]("event")
+var eventType = func() *registry.Type[*event] {
+	t := registry.NewType[*event]("event", "something that happened to a flow: its type, and every field of the flow that came with it. Updates carry only what changed")
 	for _, f := range query.Fields() {
-		t.Field(f.Name, func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
+		t.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
 	}
 	return t.
-		Field("type", func(_ *lua.LState, ev *event) lua.LValue { return lua.LString(ev.kind.String()) }).
-		Field("time", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.at) }).
-		Field("portid", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.portID) }).
-		Field("nsid", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.nsid) }).
-		Field("lost", func(_ *lua.LState, ev *event) lua.LValue { return lua.LBool(ev.lost) }).
-		Field("flow", func(L *lua.LState, ev *event) lua.LValue {
+		Field("type: text", "new, update or destroy", func(_ *lua.LState, ev *event) lua.LValue { return lua.LString(ev.kind.String()) }).
+		Field("time: number", "when the kernel made it, seconds since 1970; when it was read, where the kernel did not say", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.at) }).
+		Field("portid: int", "the netlink port that caused it, 0 for a packet or a timeout", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.portID) }).
+		Field("nsid: int", "id of the namespace it happened in, -1 for this one", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.nsid) }).
+		Field("lost: bool", "events before this one are missing", func(_ *lua.LState, ev *event) lua.LValue { return lua.LBool(ev.lost) }).
+		Field("flow: flow", "the flow it happened to", func(L *lua.LState, ev *event) lua.LValue {
 			return flowType.New(L, &flow{ev.h, ev.e})
 		}).
 		Text(func(ev *event) string { return ev.kind.String() + " " + textOf(ev.e) })
@@ -49,20 +49,23 @@ type stream struct {
 	filter query.Filter
 }
 
-var streamType = value.NewType[*stream]("events")
+var streamType = registry.NewType[*stream]("events", "events that nobody listens to yet")
 
 func init() {
 	streamType.
-		Method("where", func(a *value.Args, s *stream) int {
-			a.AtMost(1)
-			f, err := s.filter.And(filterFrom(a, 1))
-			a.Raise(fail(err))
-			return a.Return(streamType.New(a.L, &stream{s.h, s.opt, f}))
+		Method("where(filter: table | ct.all) -> events", "narrows to the events whose flow matches", func(s *stream, c *registry.Call) int {
+			given, _ := filterFrom(c, 1)
+			f, err := s.filter.And(given)
+			c.Raise(fail(err))
+			return c.Return(streamType.New(c.L, &stream{s.h, s.opt, f}))
 		}).
-		Method("each", func(a *value.Args, s *stream) int {
-			a.AtMost(1)
-			return s.listen(a, a.Func(1, "function"))
+		Example(`ct> events("new"):where{proto = "tcp"}
+events of ..., proto=tcp`).
+		Method("each(fn: function) -> subscription", "listens: calls a function with every event, one after the other, until it is stopped", func(s *stream, c *registry.Call) int {
+			return s.listen(c, c.Func(1))
 		}).
+		Example(`ct> sub = events("destroy"):each(print)
+ct> sub:stop()`).
 		Text(func(s *stream) string { return fmt.Sprintf("events of %s, %s", s.h.name(), s.filter) })
 }
 
@@ -74,14 +77,12 @@ func (h *Host) name() string {
 }
 
 // kindsFrom reads the names of kinds from argument first up to last.
-func kindsFrom(a *value.Args, first, last int) (kinds []conntrack.EventKind) {
+func kindsFrom(c *registry.Call, first, last int) (kinds []conntrack.EventKind) {
 	for i := first; i <= last; i++ {
-		name := a.String(i, "type")
+		name := lua.LVAsString(c.Get(i))
 		k, ok := conntrack.ParseEventKind(name)
 		if !ok || k >= conntrack.EventExpNew {
-			names := conntrack.EventKinds()[:conntrack.EventExpNew]
-			e := luaerr.New(luaerr.ETYPE, a.Op, "unknown event %q", name)
-			luaerr.Raise(a.L, e.WithHint(luaerr.DidYouMean(name, names)))
+			c.Unknown("event", name, conntrack.EventKinds()[:conntrack.EventExpNew])
 		}
 		kinds = append(kinds, k)
 	}
@@ -89,24 +90,29 @@ func kindsFrom(a *value.Args, first, last int) (kinds []conntrack.EventKind) {
 }
 
 // events is events(type...): nothing given is new, update and destroy.
-func (h *Host) events(a *value.Args) int {
-	opt := conntrack.EventOptions{Kinds: kindsFrom(a, 1, a.Len())}
-	return a.Return(streamType.New(a.L, &stream{h: h, opt: opt}))
+func (h *Host) events(c *registry.Call) int {
+	opt := conntrack.EventOptions{Kinds: kindsFrom(c, 1, c.Len())}
+	return c.Return(streamType.New(c.L, &stream{h: h, opt: opt}))
 }
 
 // on is on(type, [filter,] function).
-func (h *Host) on(a *value.Args) int {
-	a.AtMost(3)
-	fn := a.Func(a.Len(), "function")
-	if a.String(1, "type") == "loss" {
+func (h *Host) on(c *registry.Call) int {
+	fn := c.Func(c.Len())
+	if fn == nil {
+		c.Bad("fn", "want a function")
+	}
+	if c.Text(1) == "loss" {
 		h.run.lossFns = append(h.run.lossFns, fn)
 		return 0
 	}
-	s := &stream{h: h, opt: conntrack.EventOptions{Kinds: kindsFrom(a, 1, 1)}}
-	if a.Len() == 3 {
-		s.filter = filterFrom(a, 2)
+	s := &stream{h: h, opt: conntrack.EventOptions{Kinds: kindsFrom(c, 1, 1)}}
+	if c.Len() == 3 {
+		if c.Func(2) != nil {
+			c.Bad("filter", "want a filter between the type and the function, got another function")
+		}
+		s.filter, _ = filterFrom(c, 2)
 	}
-	return s.listen(a, fn)
+	return s.listen(c, fn)
 }
 
 // subscription is a stream that is listened to.
@@ -116,13 +122,17 @@ type subscription struct {
 	matched int
 }
 
-var subscriptionType = value.NewType[*subscription]("subscription").
-	Method("stop", func(a *value.Args, s *subscription) int {
-		a.AtMost(0)
+var subscriptionType = registry.NewType[*subscription]("subscription", "events that are being listened to").
+	Example(`ct> sub = on("new", print)
+ct> sub.stats.lost
+0
+ct> sub:stop()`).
+	Method("stop()", "ends it", func(s *subscription, _ *registry.Call) int {
 		s.cancel()
 		return 0
 	}).
-	Field("stats", func(L *lua.LState, s *subscription) lua.LValue {
+	Example(`ct> on("new", print):stop()`).
+	Field("stats: table", "counts so far: {seen, matched, lost, overruns, bad}", func(L *lua.LState, s *subscription) lua.LValue {
 		st := s.l.Stats()
 		return value.ToLua(L, map[string]any{"seen": int(st.Received), "matched": s.matched,
 			"lost": int(st.Lost), "overruns": int(st.Overruns), "bad": int(st.Bad)})
@@ -131,13 +141,13 @@ var subscriptionType = value.NewType[*subscription]("subscription").
 // listen opens the socket, so that every event after it is seen, and starts a
 // task that calls fn, one event after the other. The kernel's buffer is the
 // queue; what does not fit is counted as lost.
-func (s *stream) listen(a *value.Args, fn *lua.LFunction) int {
+func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 	h := s.h
 	ctx, cancel := context.WithCancel(h.vm.Tasks.Context())
 	l, err := h.kernel.Listen(ctx, s.opt)
 	if err != nil {
 		cancel()
-		a.Raise(fail(err))
+		c.Raise(fail(err))
 	}
 	sub := &subscription{l: l, cancel: cancel}
 	call := h.vm.Tasks.Handler("events")
@@ -171,7 +181,7 @@ func (s *stream) listen(a *value.Args, fn *lua.LFunction) int {
 		}
 		return fail(err)
 	})
-	return a.Return(subscriptionType.New(a.L, sub))
+	return c.Return(subscriptionType.New(c.L, sub))
 }
 
 // loss tells the script that n events are missing, or standard error where

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // expectation is an expectation as a script holds it.
@@ -39,39 +39,51 @@ func flagField(bit wire.ExpectFlags) func(*lua.LState, *expectation) lua.LValue 
 	return expectField(func(e *wire.Expect) lua.LValue { return lua.LBool(e.Flags&bit != 0) })
 }
 
-var expectType = value.NewType[*expectation]("expectation").
-	Field("src", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Tuple.Src.String()) })).
-	Field("dst", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Tuple.Dst.String()) })).
-	Field("sport", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Tuple, false })).
-	Field("dport", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Tuple, true })).
-	Field("proto", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(wire.ProtoName(e.Tuple.Proto)) })).
-	Field("mask_src", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Mask.Src.String()) })).
-	Field("mask_dst", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Mask.Dst.String()) })).
-	Field("mask_sport", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Mask, false })).
-	Field("mask_dport", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Mask, true })).
-	Field("master", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Master.String()) })).
-	Field("timeout", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Timeout) })).
-	Field("id", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.ID) })).
-	Field("zone", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Tuple.Zone) })).
-	Field("helper", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Helper) })).
-	Field("class", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Class) })).
-	Field("permanent", flagField(wire.ExpectPermanent)).
-	Field("inactive", flagField(wire.ExpectInactive)).
-	Field("userspace", flagField(wire.ExpectUserspace)).
-	Field("fn", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Fn) })).
-	Method("delete", func(a *value.Args, x *expectation) int {
-		a.AtMost(0)
+var expectType = registry.NewType[*expectation]("expectation", "a flow that a helper waits for").
+	Example(`ct> m = flows:where{helper = "ftp"}:first()
+ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
+ct> expects:first().dport
+2021`).
+	Field("src: address", "source it waits for", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Tuple.Src.String()) })).
+	Field("dst: address", "destination it waits for", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Tuple.Dst.String()) })).
+	Field("sport?: int", "source port it waits for", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Tuple, false })).
+	Field("dport?: int", "destination port it waits for", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Tuple, true })).
+	Field("proto: text", "protocol it waits for", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(wire.ProtoName(e.Tuple.Proto)) })).
+	Field("mask_src: address", "bits of src that count", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Mask.Src.String()) })).
+	Field("mask_dst: address", "bits of dst that count", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Mask.Dst.String()) })).
+	Field("mask_sport?: int", "bits of sport that count", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Mask, false })).
+	Field("mask_dport?: int", "bits of dport that count", expectPort(func(e *wire.Expect) (wire.Tuple, bool) { return e.Mask, true })).
+	Field("master: text", "tuple of the flow that expects it", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Master.String()) })).
+	Field("timeout: duration", "seconds until it is forgotten", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Timeout) })).
+	Field("id: int", "identifier", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.ID) })).
+	Field("zone: int", "zone", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Tuple.Zone) })).
+	Field("helper: text", "helper that made it, or that its master has", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Helper) })).
+	Field("class: int", "class within the helper", expectField(func(e *wire.Expect) lua.LValue { return lua.LNumber(e.Class) })).
+	Field("permanent: bool", "it stays after the first match", flagField(wire.ExpectPermanent)).
+	Field("inactive: bool", "it matches nothing yet", flagField(wire.ExpectInactive)).
+	Field("userspace: bool", "it was made by a helper in user space", flagField(wire.ExpectUserspace)).
+	Field("fn: text", "function that sets the expected flow up", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Fn) })).
+	Method("delete() -> plan", "plans to delete it", func(x *expectation, c *registry.Call) int {
 		req, err := wire.NewExpectDelete(&x.e)
-		a.Raise(fail(err))
+		c.Raise(fail(err))
 		p, err := plan.Direct("delete expectation", req)
-		return x.h.plan(a, p, err)
+		return x.h.plan(c, p, err)
 	}).
-	Method("timeout_to", func(a *value.Args, x *expectation) int {
+	Example(`ct> m = flows:where{helper = "ftp"}:first()
+ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
+ct> expects:first():delete():apply()
+delete expectation: 0 matched, 1 applied in ...`).
+	Method("timeout_to(duration: duration 1..8589934) -> plan", "plans to let it live so long from now", func(x *expectation, c *registry.Call) int {
 		e := x.e
-		e.Timeout, e.HasTimeout = uint32(a.Duration(1, "duration")), true
+		e.Timeout, e.HasTimeout = uint32(c.Number(1)), true
 		p, err := plan.Direct("update expectation", &wire.ExpectUpdate{Expect: e})
-		return x.h.plan(a, p, err)
+		return x.h.plan(c, p, err)
 	}).
+	Example(`ct> m = flows:where{helper = "ftp"}:first()
+ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
+ct> r = expects:first():timeout_to("10m"):apply()
+ct> expects:first().timeout > 500
+true`).
 	Text(func(x *expectation) string {
 		return fmt.Sprintf("expect %s of %s, helper %s, %d s", x.e.Tuple, x.e.Master, x.e.Helper, x.e.Timeout)
 	})
@@ -79,7 +91,7 @@ var expectType = value.NewType[*expectation]("expectation").
 // expects are the expectations of a namespace.
 type expects struct{ h *Host }
 
-func (x *expects) all(a *value.Args) (list []wire.Expect) {
+func (x *expects) all(c *registry.Call) (list []wire.Expect) {
 	var err error
 	x.h.do(func(ctx context.Context) {
 		err = x.h.kernel.Expects(ctx, wire.ExpectDump{}, func(e *wire.Expect) error {
@@ -87,71 +99,71 @@ func (x *expects) all(a *value.Args) (list []wire.Expect) {
 			return nil
 		})
 	})
-	a.Raise(fail(err))
+	c.Raise(fail(err))
 	return list
 }
 
-var expectsType = value.NewType[*expects]("expects").
-	Method("count", func(a *value.Args, x *expects) int { return a.Return(lua.LNumber(len(x.all(a)))) }).
-	Method("list", func(a *value.Args, x *expects) int {
-		t := a.L.NewTable()
-		for _, e := range x.all(a) {
-			t.Append(expectType.New(a.L, &expectation{x.h, e}))
+var expectsType = registry.NewType[*expects]("expects", "the expectations of a namespace").
+	Example(`ct> #expects
+0`).
+	Method("count() -> int", "how many there are", func(x *expects, c *registry.Call) int { return c.Return(lua.LNumber(len(x.all(c)))) }).
+	Example(`ct> expects:count()
+0`).
+	Method("list() -> expectation[]", "all of them", func(x *expects, c *registry.Call) int {
+		t := c.L.NewTable()
+		for _, e := range x.all(c) {
+			t.Append(expectType.New(c.L, &expectation{x.h, e}))
 		}
-		return a.Return(t)
+		return c.Return(t)
 	}).
-	Method("first", func(a *value.Args, x *expects) int {
-		if list := x.all(a); len(list) > 0 {
-			return a.Return(expectType.New(a.L, &expectation{x.h, list[0]}))
+	Example(`ct> #expects:list()
+0`).
+	Method("first() -> expectation | nil", "the first one found", func(x *expects, c *registry.Call) int {
+		if list := x.all(c); len(list) > 0 {
+			return c.Return(expectType.New(c.L, &expectation{x.h, list[0]}))
 		}
-		return a.Return(lua.LNil)
+		return c.Return(lua.LNil)
 	}).
-	Method("print", func(a *value.Args, x *expects) int {
-		for _, e := range x.all(a) {
-			fmt.Fprintln(x.h.opt.Stdout, expectType.New(a.L, &expectation{x.h, e}))
+	Example(`ct> expects:first() == nil
+true`).
+	Method("print()", "writes a line each", func(x *expects, c *registry.Call) int {
+		for _, e := range x.all(c) {
+			fmt.Fprintln(x.h.opt.Stdout, expectType.New(c.L, &expectation{x.h, e}))
 		}
 		return 0
 	}).
-	Len(func(a *value.Args, x *expects) int { return a.Return(lua.LNumber(len(x.all(a)))) }).
+	Example(`ct> m = flows:where{helper = "ftp"}:first()
+ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
+ct> expects:print()
+expect tcp ...:2021 of tcp 10.0.0.2:4002 > 192.0.2.1:21, helper ftp, ...`).
+	Len(func(c *registry.Call, x *expects) int { return c.Return(lua.LNumber(len(x.all(c)))) }).
 	Text(func(*expects) string { return "expects" })
 
-// expect is ct.expect{...}: a plan to expect a flow. master is a flow that has
-// a helper; the ports and addresses that are left out match any.
-func (h *Host) expect(a *value.Args) int {
-	a.AtMost(1)
-	t := a.Table(1, "expectation")
-	if t == nil {
-		a.Bad("expectation", "want a table of fields, got nil")
-	}
-	m, ok := flowType.Is(t.Field("master"))
-	if !ok {
-		t.Bad("master", "want a flow, got %s", value.Describe(t.Field("master")))
-	}
+// expect is ct.expect{...}.
+func (h *Host) expect(c *registry.Call) int {
+	t := c.Table(1)
+	m, _ := flowType.Is(t.Get("master"))
 	e := wire.Expect{Master: m.e.Orig}
 	family := m.e.Orig.Family
-	e.Tuple = wire.Tuple{Family: family, Proto: protoFrom(t), Zone: m.e.Orig.Zone}
+	e.Tuple = wire.Tuple{Family: family, Proto: protoFrom(c, t), Zone: m.e.Orig.Zone}
 	e.Mask = wire.Tuple{Family: family, Proto: e.Tuple.Proto}
 	e.Tuple.Src, e.Mask.Src = endFrom(t, "src", family)
 	e.Tuple.Dst, e.Mask.Dst = endFrom(t, "dst", family)
 	e.Tuple.SrcPort, e.Mask.SrcPort = portFrom(t, "sport")
 	e.Tuple.DstPort, e.Mask.DstPort = portFrom(t, "dport")
-	e.Class = uint32(optional(t, "class", 255))
+	e.Class, e.Fn = uint32(t.Int("class")), t.Text("fn")
 	if t.Bool("permanent") {
 		e.Flags |= wire.ExpectPermanent
 	}
 	if t.Bool("inactive") {
 		e.Flags |= wire.ExpectInactive
 	}
-	if t.Has("fn") {
-		e.Fn = t.Text("fn")
-	}
-	t.Done()
 	p, err := plan.Direct("expect", &wire.ExpectCreate{Expect: e})
-	return h.plan(a, p, err)
+	return h.plan(c, p, err)
 }
 
 // endFrom reads an address and its mask, both empty where it was left out.
-func endFrom(t *value.Table, key string, family uint8) (addr, mask wire.Addr) {
+func endFrom(t *registry.Table, key string, family uint8) (addr, mask wire.Addr) {
 	if !t.Has(key) {
 		zero := wire.AddrFrom(netip.IPv6Unspecified())
 		if family == wire.FamilyIPv4 {
@@ -159,7 +171,7 @@ func endFrom(t *value.Table, key string, family uint8) (addr, mask wire.Addr) {
 		}
 		return zero, zero
 	}
-	given := t.Addr(t.Field(key), key)
+	given := t.Addr(key)
 	if given.Is4() != (family == wire.FamilyIPv4) {
 		t.Bad(key, "%s is not of the family of the master", given)
 	}
@@ -172,9 +184,9 @@ func endFrom(t *value.Table, key string, family uint8) (addr, mask wire.Addr) {
 	return wire.AddrFrom(given), mask
 }
 
-func portFrom(t *value.Table, key string) (p, mask uint16) {
+func portFrom(t *registry.Table, key string) (p, mask uint16) {
 	if !t.Has(key) {
 		return 0, 0
 	}
-	return port(t, key), 65535
+	return uint16(t.Int(key)), 65535
 }

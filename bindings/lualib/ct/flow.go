@@ -9,7 +9,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // flow is a flow as a script holds it: a copy of what the kernel said.
@@ -18,28 +18,65 @@ type flow struct {
 	e *wire.Entry
 }
 
-var flowType = value.NewType[*flow]("flow")
+var flowType = registry.NewType[*flow]("flow", "a tracked flow as the kernel told it. Its fields do not change; get reads it again").
+	Example(`ct> f = flows:where{dport = 53}:first()
+ct> f.src, f.sport, f.mark
+10.0.0.1
+4001
+1`)
 
 // The methods make plans and flows, so they are added after those types are
 // there.
 func init() {
 	for _, f := range query.Fields() {
-		flowType.Field(f.Name, func(L *lua.LState, fl *flow) lua.LValue { return fieldOf(L, &f, fl.e) })
+		flowType.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, fl *flow) lua.LValue { return fieldOf(L, &f, fl.e) })
 	}
 	flowType.
-		Method("delete", func(a *value.Args, f *flow) int {
-			a.AtMost(0)
-			return f.h.plan(a, plan.DeleteFlow(f.e.Flow), nil)
+		Method("delete() -> plan", "plans to delete it, by tuple, zone and id", func(f *flow, c *registry.Call) int {
+			return f.h.plan(c, plan.DeleteFlow(f.e.Flow), nil)
 		}).
-		Method("update", func(a *value.Args, f *flow) int {
-			p, err := plan.UpdateFlow(f.e.Flow, changeFrom(a))
-			return f.h.plan(a, p, err)
+		Example(`ct> flows:where{dport = 53}:first():delete()
+plan: delete udp 10.0.0.1:4001 > 192.0.2.53:53`).
+		Method("update("+changeFields+") -> plan", "plans to change it", func(f *flow, c *registry.Call) int {
+			p, err := plan.UpdateFlow(f.e.Flow, changeFrom(c))
+			return f.h.plan(c, p, err)
 		}).
-		Method("get", func(a *value.Args, f *flow) int { return f.h.reread(a, f.e.Key()) }).
-		Method("table", func(a *value.Args, f *flow) int { return a.Return(tableOf(a.L, f.e)) }).
-		Method("json", func(a *value.Args, f *flow) int { return a.Return(lua.LString(jsonOf(f.e))) }).
+		Example(`ct> flows:where{dport = 53}:first():update{mark = 7}
+plan: update mark=0x7 udp 10.0.0.1:4001 > 192.0.2.53:53`).
+		Method("get() -> flow | nil", "reads it again, nil if it is gone", func(f *flow, c *registry.Call) int { return f.h.reread(c, f.e.Key()) }).
+		Example(`ct> f = flows:where{dport = 53}:first()
+ct> r = f:delete():apply()
+ct> f:get() == nil
+true`).
+		Method("table() -> table", "a plain table of the fields it has", func(f *flow, c *registry.Call) int { return c.Return(tableOf(c.L, f.e)) }).
+		Example(`ct> flows:where{dport = 53}:first():table().proto
+udp`).
+		Method("json() -> text", "the fields it has as a JSON object", func(f *flow, c *registry.Call) int { return c.Return(lua.LString(jsonOf(f.e))) }).
+		Example(`ct> flows:where{dport = 53}:first():json()
+{"src":"10.0.0.1","dst":"192.0.2.53","sport":4001,"dport":53,"proto":"udp",...}`).
 		Text(func(f *flow) string { return textOf(f.e) }).
 		Equal(func(a, b *flow) bool { return a.e.Orig == b.e.Orig && a.e.ID == b.e.ID })
+}
+
+// fieldText is how a field is declared: its name and its type in scripts.
+func fieldText(f *query.Field) string {
+	kind := map[query.Kind]string{query.Text: "text", query.Number: "number", query.Flag: "bool",
+		query.Address: "address", query.Labels: "table", query.Parent: "text"}[f.Kind]
+	switch f.Unit {
+	case "s":
+		kind = "duration"
+	case "bytes":
+		kind = "size"
+	}
+	return f.Name + "?: " + kind
+}
+
+// fieldDoc is the documentation of a field, with what it needs to be there.
+func fieldDoc(f *query.Field) string {
+	if f.Needs == "" {
+		return f.Doc
+	}
+	return f.Doc + ". It needs " + f.Needs + " = 1 from before the flow was born"
 }
 
 // fieldOf reads a field as Lua sees it, nil where the flow lacks it.

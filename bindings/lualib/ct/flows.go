@@ -9,6 +9,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
@@ -19,109 +20,129 @@ type flows struct {
 	all bool // the script said ct.all
 }
 
-var flowsType = value.NewType[*flows]("flows")
+var flowsType = registry.NewType[*flows]("flows", "a selection of flows. It is a value: each verb makes another one, and nothing is read until rows are asked for").
+	Example(`ct> flows:where{proto = "udp"}
+flows:where{proto=udp}`)
 
 // The methods refer to the type itself, so they are added after it is there.
 func init() {
 	flowsType.
-		Method("where", func(a *value.Args, f *flows) int {
-			a.AtMost(1)
-			q, err := f.q.Where(filterFrom(a, 1))
-			a.Raise(fail(err))
-			_, all := allType.Is(a.Get(1))
-			return a.Return(newFlows(a.L, &flows{f.h, q, f.all || all}))
+		Method("where(filter: table | ct.all) -> flows", "narrows to the flows that match: keys are and-ed, lists or-ed", func(f *flows, c *registry.Call) int {
+			filter, all := filterFrom(c, 1)
+			q, err := f.q.Where(filter)
+			c.Raise(fail(err))
+			return c.Return(newFlows(c.L, &flows{f.h, q, f.all || all}))
 		}).
-		Method("table", func(a *value.Args, f *flows) int {
-			a.AtMost(1)
+		Example(`ct> flows:where{proto = "udp", dport = {53, 5353}}:count()
+2`).
+		Raises("ETYPE for a filter that is empty, unknown, out of range or that no flow could match").
+		Method("table(name: string) -> flows", "reads another list of the kernel: conntrack, dying or unconfirmed", func(f *flows, c *registry.Call) int {
 			q := f.q
-			q.Table = tableFrom(a)
-			return a.Return(newFlows(a.L, &flows{f.h, q, f.all}))
+			q.Table = tableFrom(c)
+			return c.Return(newFlows(c.L, &flows{f.h, q, f.all}))
 		}).
-		Method("limit", func(a *value.Args, f *flows) int {
+		Example(`ct> flows:table("dying"):count()
+0`).
+		Method("limit(n: int 1..2147483647) -> flows", "at most n flows", func(f *flows, c *registry.Call) int {
 			q := f.q
-			q.Limit = int(a.Int(1, "n", 1, 1<<31))
-			return a.Return(newFlows(a.L, &flows{f.h, q, f.all}))
+			q.Limit = c.Int(1)
+			return c.Return(newFlows(c.L, &flows{f.h, q, f.all}))
 		}).
-		Method("count", func(a *value.Args, f *flows) int { a.AtMost(0); return a.Return(lua.LNumber(f.count(a))) }).
-		Method("list", func(a *value.Args, f *flows) int {
-			a.AtMost(0)
-			list := a.L.NewTable()
-			f.stream(a, f.q, func(fl *flow) bool { list.Append(flowType.New(a.L, fl)); return true })
-			return a.Return(list)
+		Example(`ct> flows:limit(2):count()
+2`).
+		Method("count() -> int", "how many there are", func(f *flows, c *registry.Call) int { return c.Return(lua.LNumber(f.count(c))) }).
+		Example(`ct> flows:count()
+3`).
+		Method("list() -> flow[]", "all of them in a table; prefer each for large ones", func(f *flows, c *registry.Call) int {
+			list := c.L.NewTable()
+			f.stream(c, f.q, func(fl *flow) bool { list.Append(flowType.New(c.L, fl)); return true })
+			return c.Return(list)
 		}).
-		Method("first", func(a *value.Args, f *flows) int {
-			a.AtMost(0)
+		Example(`ct> #flows:list()
+3`).
+		Method("first() -> flow | nil", "the first one found, in no order", func(f *flows, c *registry.Call) int {
 			q := f.q
 			var first lua.LValue = lua.LNil
 			q.Limit = 1
-			f.stream(a, q, func(fl *flow) bool { first = flowType.New(a.L, fl); return false })
-			return a.Return(first)
+			f.stream(c, q, func(fl *flow) bool { first = flowType.New(c.L, fl); return false })
+			return c.Return(first)
 		}).
-		Method("each", func(a *value.Args, f *flows) int {
-			a.AtMost(1)
-			fn := a.Func(1, "function")
-			f.stream(a, f.q, func(fl *flow) bool {
-				a.L.Push(fn)
-				a.L.Push(flowType.New(a.L, fl))
-				a.L.Call(1, 0)
+		Example(`ct> flows:where{proto = "udp", dport = 53}:first().src
+10.0.0.1`).
+		Method("each(fn: function)", "calls a function with every flow, while the table is being read", func(f *flows, c *registry.Call) int {
+			fn := c.Func(1)
+			f.stream(c, f.q, func(fl *flow) bool {
+				c.L.Push(fn)
+				c.L.Push(flowType.New(c.L, fl))
+				c.L.Call(1, 0)
 				return true
 			})
 			return 0
 		}).
-		Method("iter", func(a *value.Args, f *flows) int { a.AtMost(0); return f.iter(a) }).
-		Method("print", func(a *value.Args, f *flows) int { a.AtMost(0); return f.print(a) }).
-		Method("export", func(a *value.Args, f *flows) int { a.AtMost(2); return f.export(a) }).
-		Method("delete", func(a *value.Args, f *flows) int {
-			a.AtMost(0)
-			f.mustSelect(a)
-			return f.h.plan(a, plan.Delete(f.q), nil)
+		Example(`ct> flows:where{dport = 53}:each(function(f) print(f.src, f.dport) end)
+10.0.0.1	53`).
+		Method("iter() -> function", "for f in flows:iter() do ... end", func(f *flows, c *registry.Call) int { return f.iter(c) }).
+		Example(`ct> n = 0
+ct> for f in flows:iter() do n = n + f.dport end
+ct> n
+5427`).
+		Method("print()", "writes a line a flow, as JSON with --json", func(f *flows, c *registry.Call) int { return f.print(c) }).
+		Example(`ct> flows:where{dport = 53}:print()
+udp 10.0.0.1:4001 > 192.0.2.53:53 unreplied mark=1 timeout=...`).
+		Method("export(path: string, format: \"ndjson\" | \"json\" | \"csv\" | \"tsv\" = \"ndjson\")",
+			"writes every field of every flow to a file, complete or not at all; - is standard output", func(f *flows, c *registry.Call) int { return f.export(c) }).
+		Example(`ct> flows:where{dport = 53}:export("-", "csv")
+src,dst,sport,dport,proto,...
+10.0.0.1,192.0.2.53,4001,53,udp,...`).
+		Method("delete() -> plan", "plans to delete them", func(f *flows, c *registry.Call) int {
+			f.mustSelect(c)
+			return f.h.plan(c, plan.Delete(f.q), nil)
 		}).
-		Method("update", func(a *value.Args, f *flows) int {
-			f.mustSelect(a)
-			p, err := plan.Update(f.q, changeFrom(a))
-			return f.h.plan(a, p, err)
+		Raises("ETYPE without a filter").
+		Example(`ct> flows:where{proto = "udp"}:delete()
+plan: delete flows:where{proto=udp}`).
+		Method("update("+changeFields+") -> plan", "plans to change them", func(f *flows, c *registry.Call) int {
+			f.mustSelect(c)
+			p, err := plan.Update(f.q, changeFrom(c))
+			return f.h.plan(c, p, err)
 		}).
-		Len(func(a *value.Args, f *flows) int { return a.Return(lua.LNumber(f.count(a))) }).
+		Raises("ETYPE without a filter, or for no change").
+		Example(`ct> flows:where{proto = "udp"}:update{mark = "0x10/0xff", timeout = "5m"}
+plan: update mark=0x10/0xff timeout=300s flows:where{proto=udp}`).
+		Len(func(c *registry.Call, f *flows) int { return c.Return(lua.LNumber(f.count(c))) }).
 		Text(func(f *flows) string { return f.q.String() })
 }
 
 // mustSelect refuses to change every flow unless that was said out loud.
-func (f *flows) mustSelect(a *value.Args) {
+func (f *flows) mustSelect(c *registry.Call) {
 	if f.q.Filter.IsAll() && !f.all {
-		e := luaerr.New(luaerr.ETYPE, a.Op, "%s: no filter", a.Op)
-		luaerr.Raise(a.L, e.WithHint("say flows:where(ct.all) to mean every flow"))
+		e := luaerr.New(luaerr.ETYPE, c.Op(), "%s: no filter", c.Op())
+		luaerr.Raise(c.L, e.WithHint("say flows:where(ct.all) to mean every flow"))
 	}
 }
 
 func newFlows(L *lua.LState, f *flows) *lua.LUserData { return flowsType.New(L, f) }
 
-// filterFrom reads a filter: a table of fields, or ct.all.
-func filterFrom(a *value.Args, n int) query.Filter {
-	if _, ok := allType.Is(a.Get(n)); ok {
-		return query.Filter{}
+// filterFrom reads a filter: a table of fields, or ct.all, which it tells.
+func filterFrom(c *registry.Call, n int) (f query.Filter, all bool) {
+	if _, ok := allType.Is(c.Get(n)); ok {
+		return query.Filter{}, true
 	}
-	t, ok := a.Get(n).(*lua.LTable)
-	if !ok {
-		a.Bad("filter", "want a table of fields or ct.all, got %s", value.Describe(a.Get(n)))
-	}
-	x, err := value.ToGo(t)
+	x, err := value.ToGo(c.Get(n))
 	if err != nil {
-		a.Bad("filter", "%s", err)
+		c.Bad("filter", "%s", err)
 	}
-	fields, ok := x.(map[string]any)
+	fields, _ := x.(map[string]any) // none for an empty table, which Compile refuses
 	if list, isList := x.([]any); isList && len(list) > 0 {
-		a.Bad("filter", "want field = value, got a list")
+		c.Bad("filter", "want field = value, got a list")
 	}
-	if !ok {
-		fields = nil // an empty table, which Compile refuses
-	}
-	f, err := query.Compile(fields)
-	a.Raise(fail(err))
-	return f
+	f, err = query.Compile(fields)
+	c.Raise(fail(err))
+	return f, false
 }
 
-func tableFrom(a *value.Args) wire.Table {
-	name := a.String(1, "table")
+func tableFrom(c *registry.Call) wire.Table {
+	name := c.Text(1)
 	var names []string
 	for _, t := range []wire.Table{wire.TableConntrack, wire.TableDying, wire.TableUnconfirmed} {
 		if t.String() == name {
@@ -129,15 +150,14 @@ func tableFrom(a *value.Args) wire.Table {
 		}
 		names = append(names, t.String())
 	}
-	e := luaerr.New(luaerr.ETYPE, a.Op, "unknown table %q", name)
-	luaerr.Raise(a.L, e.WithHint(luaerr.DidYouMean(name, names)))
+	c.Unknown("table", name, names)
 	return 0
 }
 
-func (f *flows) count(a *value.Args) (n int) {
+func (f *flows) count(c *registry.Call) (n int) {
 	var err error
 	f.h.do(func(ctx context.Context) { n, err = f.q.Count(ctx, f.h.kernel, f.h.ability) })
-	a.Raise(fail(err))
+	c.Raise(fail(err))
 	return n
 }
 
@@ -195,13 +215,13 @@ func (r *reader) next(h *Host) (rows []wire.Entry, ok bool) {
 }
 
 // stream calls fn for every flow of q, with the turn held, until it is false.
-func (f *flows) stream(a *value.Args, q query.Query, fn func(*flow) bool) {
+func (f *flows) stream(c *registry.Call, q query.Query, fn func(*flow) bool) {
 	r := f.read(q)
 	defer r.cancel()
 	for {
 		rows, ok := r.next(f.h)
 		if !ok {
-			a.Raise(fail(r.err))
+			c.Raise(fail(r.err))
 			return
 		}
 		for i := range rows {
@@ -214,33 +234,36 @@ func (f *flows) stream(a *value.Args, q query.Query, fn func(*flow) bool) {
 
 // iter returns a function for Lua's for. What a loop that was left early still
 // holds is given back when the script ends.
-func (f *flows) iter(a *value.Args) int {
+func (f *flows) iter(c *registry.Call) int {
 	r := f.read(f.q)
 	var rows []wire.Entry
-	return a.Return(value.Func(a.L, "flows:iter", func(a *value.Args) int {
+	return c.Return(c.L.NewFunction(func(L *lua.LState) int {
 		for len(rows) == 0 {
 			var ok bool
 			if rows, ok = r.next(f.h); !ok {
 				r.cancel()
-				a.Raise(fail(r.err))
-				return a.Return(lua.LNil)
+				if r.err != nil {
+					luaerr.Raise(L, luaerr.From("flows:iter", fail(r.err)))
+				}
+				return 0
 			}
 		}
 		fl := &flow{f.h, &rows[0]}
 		rows = rows[1:]
-		return a.Return(flowType.New(a.L, fl))
+		L.Push(flowType.New(L, fl))
+		return 1
 	}))
 }
 
 // reread is f:get(): the flow as it is now, nil if it is gone.
-func (h *Host) reread(a *value.Args, key wire.Key) int {
+func (h *Host) reread(c *registry.Call, key wire.Key) int {
 	e := &wire.Entry{}
 	var found bool
 	var err error
 	h.do(func(ctx context.Context) { found, err = h.kernel.Get(ctx, wire.Get{Key: key}, e) })
-	a.Raise(fail(err))
+	c.Raise(fail(err))
 	if !found {
-		return a.Return(lua.LNil)
+		return c.Return(lua.LNil)
 	}
-	return a.Return(flowType.New(a.L, &flow{h, e}))
+	return c.Return(flowType.New(c.L, &flow{h, e}))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
 	"github.com/ctsh/ctsh/bindings/kernel/sysctl"
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/vm"
 )
 
@@ -47,11 +47,10 @@ type tally struct {
 // Open adds the globals to v. The turn of v must be held.
 func Open(v *vm.VM, opt Options) *Host {
 	h := newHost(v, opt, &tally{})
-	api := h.api(v.L)
-	api.ForEach(func(k, fn lua.LValue) { v.Set(k.String(), fn) })
-	ct := v.L.NewTable()
-	api.ForEach(func(k, fn lua.LValue) { ct.RawSet(k, fn) })
-	h.functions(v.L, ct)
+	ct := h.api(v.L)
+	for _, d := range prelude.Members {
+		v.Set(d.Path, ct.RawGetString(d.Path))
+	}
 	v.Set("ct", ct)
 	return h
 }
@@ -80,46 +79,84 @@ func (h *Host) Close() error {
 	return errors.Join(errs...)
 }
 
-// api are the values that stand both in ct and as globals.
-func (h *Host) api(L *lua.LState) *lua.LTable {
-	t := L.NewTable()
-	t.RawSetString("flows", flowsType.New(L, &flows{h: h}))
-	t.RawSetString("expects", expectsType.New(L, &expects{h: h}))
-	t.RawSetString("stats", statsType.New(L, h))
-	t.RawSetString("events", value.Func(L, "events", h.events))
-	t.RawSetString("on", value.Func(L, "on", h.on))
-	t.RawSetString("sys", h.sysTable(L))
-	return t
+// prelude are the values that stand both in ct and as globals.
+var prelude = registry.NewModule[*Host]("", "").
+	Value("flows: flows", "the flows of the table, all of them until where narrows them", func(L *lua.LState, h *Host) lua.LValue {
+		return flowsType.New(L, &flows{h: h})
+	}).
+	Value("expects: expects", "the expectations", func(L *lua.LState, h *Host) lua.LValue { return expectsType.New(L, &expects{h: h}) }).
+	Value("stats: stats", "counters of every processor", func(L *lua.LState, h *Host) lua.LValue { return statsType.New(L, h) }).
+	Value("sys: table", "the sysctls of connection tracking", func(L *lua.LState, h *Host) lua.LValue { return sysModule.Table(L, h) }).
+	Func("events(...: string) -> events", "a stream of what happens from now on: new, update and destroy, or those named", (*Host).events).
+	Example(`ct> events("new", "destroy")
+events of ..., all`).
+	Func("on(type: string, filter: table | ct.all | function, fn?: function) -> subscription | nil",
+		`calls a function for every event of a type: new, update or destroy. A filter in between selects some. `+
+			`on("loss", fn) tells how many events were lost: fn gets {where, n}`, (*Host).on).
+	Example(`ct> sub = on("new", {proto = "tcp", dport = 22}, function(ev) print(ev.src) end)
+ct> sub
+subscription
+ct> sub:stop()`)
+
+// ctModule are the functions of ct alone.
+var ctModule = registry.NewModule[*Host]("ct", "connection tracking: single flows, changes that need no filter, and what the kernel can do").
+	Example(`ct> ct.usage().count
+3`)
+
+// ns makes another ct, so the functions are added after it is there.
+func init() {
+	ctModule.
+		Func("get(tuple: {"+tupleFields+"}) -> flow | nil", "reads one flow by its original tuple, at the cost of one message; nil if it is not there", (*Host).get).
+		Example(`ct> ct.get{proto = "udp", src = "10.0.0.1", sport = 4001, dst = "192.0.2.53", dport = 53}
+udp 10.0.0.1:4001 > 192.0.2.53:53 unreplied mark=1 timeout=...`).
+		Func("create(flow: {"+tupleFields+", "+createFields+"}) -> plan",
+			"plans to make a flow. The reply tuple is the inverse of the original one unless nat_src, nat_dst or rsrc and rdst are given", (*Host).create).
+		Example(`ct> ct.create{proto = "udp", src = "10.0.0.9", sport = 4000, dst = "192.0.2.1", dport = 53, timeout = "5m"}
+plan: create udp 10.0.0.9:4000 > 192.0.2.1:53`).
+		Func("flush(options?: {yes?: bool}) -> plan", "plans to empty the table; yes must be said", (*Host).flush).
+		Example(`ct> ct.flush{yes = true}
+plan: flush the table`).
+		Func("expect(expectation: {master: flow, proto: string | int 0..255, src?: address, sport?: int 0..65535, dst?: address, "+
+			"dport?: int 0..65535, class?: int 0..255, permanent?: bool, inactive?: bool, fn?: string}) -> plan",
+			"plans to expect a flow. The master is a flow that has a helper from birth; addresses and ports that are left out match any", (*Host).expect).
+		Example(`ct> m = flows:where{helper = "ftp"}:first()
+ct> ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}
+plan: expect tcp ...`).
+		Func("usage() -> table", "how full the table is: {count, max, ratio, buckets}", (*Host).usage).
+		Example(`ct> ct.usage().ratio < 1
+true`).
+		Func("ns(name: string) -> table", "the same functions and values inside another network namespace, by name or path", (*Host).ns).
+		Example(`ct> ct.ns("/proc/self/ns/net").flows
+flows`).
+		Func("probe(feature?: string) -> table", "what the kernel was seen to do: {name, state, detail, since} of one feature, or of all by their id", (*Host).probe).
+		Example(`ct> ct.probe("filter-mark").state
+ok`).
+		Value("all: ct.all", "the filter that selects everything, said out loud", func(L *lua.LState, _ *Host) lua.LValue { return allType.New(L, all{}) })
 }
 
-// functions are those of ct alone.
-func (h *Host) functions(L *lua.LState, t *lua.LTable) {
-	for name, fn := range map[string]func(*value.Args) int{
-		"get": h.get, "create": h.create, "flush": h.flush, "expect": h.expect,
-		"usage": h.usage, "ns": h.ns, "probe": h.probe,
-	} {
-		t.RawSetString(name, value.Func(L, "ct."+name, fn))
-	}
-	t.RawSetString("all", allType.New(L, all{}))
+// api is what ct holds.
+func (h *Host) api(L *lua.LState) *lua.LTable {
+	t := prelude.Table(L, h)
+	ctModule.Open(L, h, t.RawSetString)
+	return t
 }
 
 // all is ct.all, the filter that selects everything.
 type all struct{}
 
-var allType = value.NewType[all]("ct.all")
+var allType = registry.NewType[all]("ct.all", "the filter that selects everything, for where it must be said: flows:where(ct.all)").
+	Example(`ct> flows:where(ct.all):count()
+3`)
 
-// ns is ct.ns(name): the same API inside another namespace.
-func (h *Host) ns(a *value.Args) int {
-	a.AtMost(1)
-	ns, err := netns.Open(a.String(1, "name"))
-	a.Raise(fail(err))
+// ns is ct.ns(name).
+func (h *Host) ns(c *registry.Call) int {
+	ns, err := netns.Open(c.Text(1))
+	c.Raise(fail(err))
 	opt := h.opt
 	opt.NS = ns
 	other := newHost(h.vm, opt, h.run)
 	h.run.open = append(h.run.open, ns)
-	t := other.api(a.L)
-	other.functions(a.L, t)
-	return a.Return(t)
+	return c.Return(other.api(c.L))
 }
 
 // do runs fn without the turn of the script, so that other tasks go on.

@@ -2,14 +2,13 @@ package ct
 
 import (
 	"context"
-	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // planned is a plan as a script holds it.
@@ -18,85 +17,78 @@ type planned struct {
 	p *plan.Plan
 }
 
-var planType = value.NewType[*planned]("plan")
+var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at; only apply acts").
+	Example(`ct> flows:where{mark = 1}:delete()
+plan: delete flows:where{mark=1}`)
 
 // A preview makes flows, whose methods make plans: the methods are added after
 // both types are there.
 func init() {
 	planType.
-		Method("apply", func(a *value.Args, p *planned) int { return p.apply(a) }).
-		Method("preview", func(a *value.Args, p *planned) int { return p.preview(a) }).
+		Method(`apply(options?: {max?: int 1..2147483647 = 10000, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip"}) -> result`,
+			"makes the change. max bounds how many flows it may touch, batch is messages a send; what the kernel refuses is counted in the result", (*planned).apply).
+		Raises("EGUARD where more flows match than max, or under --read-only; EPERM without CAP_NET_ADMIN").
+		Example(`ct> flows:where{mark = 1}:delete():apply()
+delete: 1 matched, 1 applied in ...
+ct> flows:where{mark = 1}:delete():apply()
+delete: 0 matched, 0 applied in ...`).
+		Method("preview(n: int 1..1048576 = 20) -> flow[]", "some of the flows that it would touch now", (*planned).preview).
+		Example(`ct> #flows:where{mark = 1}:delete():preview()
+1`).
 		Text(func(p *planned) string { return p.p.String() })
 }
 
 // plan returns p to the script, or raises err.
-func (h *Host) plan(a *value.Args, p *plan.Plan, err error) int {
-	a.Raise(fail(err))
-	return a.Return(planType.New(a.L, &planned{h, p}))
+func (h *Host) plan(c *registry.Call, p *plan.Plan, err error) int {
+	c.Raise(fail(err))
+	return c.Return(planType.New(c.L, &planned{h, p}))
 }
 
 // apply makes the change and returns its result.
-func (p *planned) apply(a *value.Args) int {
-	a.AtMost(1)
-	opt := plan.Options{Able: p.h.ability, DryRun: p.h.opt.DryRun}
-	if t := a.Table(1, "options"); t != nil {
-		if t.Has("max") {
-			opt.Max = int(t.Int("max", 1, 1<<31))
-		}
-		if t.Has("batch") {
-			opt.Batch = int(t.Int("batch", 1, 250))
-		}
-		if t.Has("on_error") {
-			switch mode := t.Text("on_error"); mode {
-			case "stop":
-				opt.StopOnError = true
-			case "skip":
-			default:
-				t.Bad("on_error", `want "skip" or "stop", got %q`, mode)
-			}
-		}
-		t.Done()
-	}
+func (p *planned) apply(c *registry.Call) int {
+	t := c.Table(1)
+	opt := plan.Options{Able: p.h.ability, DryRun: p.h.opt.DryRun,
+		Max: t.Int("max"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop"}
 	var res *plan.Result
 	var err error
 	p.h.do(func(ctx context.Context) { res, err = p.p.Apply(ctx, p.h.kernel, opt) })
 	if res != nil {
 		p.h.run.failed += res.Failed + res.Unknown
 	}
-	a.Raise(fail(err))
-	return a.Return(resultType.New(a.L, res))
+	c.Raise(fail(err))
+	return c.Return(resultType.New(c.L, res))
 }
 
 // preview lists some of the flows that the plan would touch.
-func (p *planned) preview(a *value.Args) int {
-	n := 20
-	if !a.Missing(1) {
-		n = int(a.Int(1, "n", 1, 1<<20))
-	}
+func (p *planned) preview(c *registry.Call) int {
 	var list []wire.Flow
 	var err error
-	p.h.do(func(ctx context.Context) { list, err = p.p.Preview(ctx, p.h.kernel, p.h.ability, n) })
-	a.Raise(fail(err))
-	t := a.L.NewTable()
+	p.h.do(func(ctx context.Context) { list, err = p.p.Preview(ctx, p.h.kernel, p.h.ability, c.Int(1)) })
+	c.Raise(fail(err))
+	t := c.L.NewTable()
 	for _, f := range list {
-		t.Append(flowType.New(a.L, &flow{p.h, &wire.Entry{Flow: f}}))
+		t.Append(flowType.New(c.L, &flow{p.h, &wire.Entry{Flow: f}}))
 	}
-	return a.Return(t)
+	return c.Return(t)
 }
 
 func count(get func(*plan.Result) int) func(*lua.LState, *plan.Result) lua.LValue {
 	return func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(get(r)) }
 }
 
-var resultType = value.NewType[*plan.Result]("result").
-	Field("matched", count(func(r *plan.Result) int { return r.Matched })).
-	Field("applied", count(func(r *plan.Result) int { return r.Applied })).
-	Field("gone", count(func(r *plan.Result) int { return r.Gone })).
-	Field("failed", count(func(r *plan.Result) int { return r.Failed })).
-	Field("unknown", count(func(r *plan.Result) int { return r.Unknown })).
-	Field("dry_run", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LBool(r.DryRun) }).
-	Field("took", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(r.Took.Seconds()) }).
-	Field("errors", func(L *lua.LState, r *plan.Result) lua.LValue {
+var resultType = registry.NewType[*plan.Result]("result", "what became of a plan").
+	Example(`ct> r = flows:where{mark = 1}:delete():apply()
+ct> r.applied, r.failed
+1
+0`).
+	Field("matched: int", "flows or requests the plan found", count(func(r *plan.Result) int { return r.Matched })).
+	Field("applied: int", "changes the kernel made", count(func(r *plan.Result) int { return r.Applied })).
+	Field("gone: int", "flows that vanished before they were reached", count(func(r *plan.Result) int { return r.Gone })).
+	Field("failed: int", "changes the kernel refused", count(func(r *plan.Result) int { return r.Failed })).
+	Field("unknown: int", "changes to which the kernel's answer was lost", count(func(r *plan.Result) int { return r.Unknown })).
+	Field("dry_run: bool", "nothing was changed, because of --dry-run", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LBool(r.DryRun) }).
+	Field("took: duration", "how long it took", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(r.Took.Seconds()) }).
+	Field("errors: error[]", "the first refusals, each with code, msg and hint", func(L *lua.LState, r *plan.Result) lua.LValue {
 		t := L.NewTable()
 		for _, e := range r.Errors {
 			t.Append(luaerr.ToLua(L, e))
@@ -105,78 +97,43 @@ var resultType = value.NewType[*plan.Result]("result").
 	}).
 	Text(func(r *plan.Result) string { return r.String() })
 
+// changeFields are the arguments of update.
+const changeFields = "changes: {mark?: mask, timeout?: duration 0..8589934, status?: string, labels?: int 0..127[], helper?: bool}"
+
 // changeFrom reads what update changes: mark, timeout, status, labels and
 // helper.
-func changeFrom(a *value.Args) (c plan.Change) {
-	a.AtMost(1)
-	t := a.Table(1, "changes")
-	if t == nil {
-		a.Bad("changes", "want a table such as {mark = 1}, got nil")
-	}
+func changeFrom(c *registry.Call) (to plan.Change) {
+	t := c.Table(1)
 	if t.Has("mark") {
-		c.Mark = markFrom(t)
+		v, m := t.Masked("mark")
+		to.Mark = &wire.Masked32{Value: v, Mask: m}
 	}
 	if t.Has("timeout") {
-		s := t.Seconds("timeout")
-		if s > wire.MaxTimeout {
-			t.Bad("timeout", "the kernel stores at most %d seconds", wire.MaxTimeout)
-		}
-		secs := uint32(s)
-		c.Timeout = &secs
+		secs := uint32(t.Number("timeout"))
+		to.Timeout = &secs
 	}
 	if t.Has("status") {
-		name := t.Text("status")
-		bit, ok := wire.ParseStatus(name)
+		bit, ok := wire.ParseStatus(t.Text("status"))
 		if !ok {
-			t.Bad("status", "unknown status %q%s", name, hint(name, wire.StatusNames()))
+			c.Unknown("status", t.Text("status"), wire.StatusNames())
 		}
-		c.Status = bit
+		to.Status = bit
 	}
 	if t.Has("labels") {
 		l := labelsFrom(t)
-		c.Labels = &l
+		to.Labels = &l
 	}
 	if t.Has("helper") {
-		if t.Field("helper") != lua.LFalse {
+		if t.Bool("helper") {
 			t.Bad("helper", "false removes the helper; another cannot be set on a flow that exists")
 		}
-		c.DropHelper = true
+		to.DropHelper = true
 	}
-	t.Done()
-	return c
+	return to
 }
 
-func hint(word string, among []string) string {
-	if h := luaerr.DidYouMean(word, among); h != "" {
-		return "; " + h
-	}
-	return ""
-}
-
-// markFrom reads a mark: a number, or text with an optional mask.
-func markFrom(t *value.Table) *wire.Masked32 {
-	if s, ok := t.Field("mark").(lua.LString); ok {
-		v, m, err := value.ParseMasked(string(s))
-		if err != nil {
-			t.Bad("mark", "%s", err)
-		}
-		return &wire.Masked32{Value: v, Mask: m}
-	}
-	return &wire.Masked32{Value: uint32(t.Int("mark", 0, 1<<32-1)), Mask: ^uint32(0)}
-}
-
-// labelsFrom reads a list of label numbers, as numbers or text.
-func labelsFrom(t *value.Table) (l wire.Labels) {
-	list, ok := t.Field("labels").(*lua.LTable)
-	if !ok {
-		t.Bad("labels", "want a list of label numbers, got %s", value.Describe(t.Field("labels")))
-	}
-	list.ForEach(func(_, v lua.LValue) {
-		n, err := strconv.Atoi(v.String())
-		if err != nil || n < 0 || n > 127 {
-			t.Bad("labels", "%s is not a label number from 0 to 127", value.Describe(v))
-		}
-		l = l.Set(n)
-	})
+// labelsFrom reads a list of label numbers.
+func labelsFrom(t *registry.Table) (l wire.Labels) {
+	t.Get("labels").(*lua.LTable).ForEach(func(_, v lua.LValue) { l = l.Set(int(v.(lua.LNumber))) })
 	return l
 }

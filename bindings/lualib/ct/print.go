@@ -6,19 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // print writes one line a flow: text, or JSON where the run asked for it.
-func (f *flows) print(a *value.Args) int {
+func (f *flows) print(c *registry.Call) int {
 	w := bufio.NewWriter(f.h.opt.Stdout)
-	f.stream(a, f.q, func(fl *flow) bool {
+	f.stream(c, f.q, func(fl *flow) bool {
 		if f.h.opt.JSON {
 			fmt.Fprintln(w, jsonOf(fl.e))
 		} else {
@@ -27,58 +26,48 @@ func (f *flows) print(a *value.Args) int {
 		return true
 	})
 	if err := w.Flush(); err != nil {
-		a.Raise(luaerr.New(luaerr.EIO, a.Op, "%w", err))
+		c.Raise(luaerr.New(luaerr.EIO, c.Op(), "%w", err))
 	}
 	return 0
 }
-
-// formats of export.
-var formats = []string{"ndjson", "json", "csv", "tsv"}
 
 // export writes every flow to a file, "-" for standard output. A file is
 // written beside its name and moved there when it is complete.
-func (f *flows) export(a *value.Args) int {
-	path, format := a.String(1, "path"), "ndjson"
-	if !a.Missing(2) {
-		format = a.String(2, "format")
-	}
-	if !slices.Contains(formats, format) {
-		e := luaerr.New(luaerr.ETYPE, a.Op, "unknown format %q, want one of %s", format, strings.Join(formats, " "))
-		luaerr.Raise(a.L, e.WithHint(luaerr.DidYouMean(format, formats)))
-	}
+func (f *flows) export(c *registry.Call) int {
+	path, format := c.Text(1), c.Text(2)
 	if path == "-" {
-		a.Raise(f.write(a, f.h.opt.Stdout, format))
+		c.Raise(f.write(c, f.h.opt.Stdout, format))
 		return 0
 	}
 	tmp, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	a.Raise(err)
+	c.Raise(err)
 	defer os.Remove(tmp.Name()) // fails after the rename, as it should
 	defer tmp.Close()
-	a.Raise(f.write(a, tmp, format))
-	a.Raise(tmp.Close())
-	a.Raise(os.Rename(tmp.Name(), path))
+	c.Raise(f.write(c, tmp, format))
+	c.Raise(tmp.Close())
+	c.Raise(os.Rename(tmp.Name(), path))
 	return 0
 }
 
-func (f *flows) write(a *value.Args, to io.Writer, format string) error {
+func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
 	w := bufio.NewWriterSize(to, 64<<10)
 	switch format {
 	case "csv", "tsv":
-		c := csv.NewWriter(w)
+		rows := csv.NewWriter(w)
 		if format == "tsv" {
-			c.Comma = '\t'
+			rows.Comma = '\t'
 		}
-		if err := c.Write(query.Names()); err != nil {
+		if err := rows.Write(query.Names()); err != nil {
 			return err
 		}
-		f.stream(a, f.q, func(fl *flow) bool { return c.Write(cells(fl.e)) == nil })
-		c.Flush()
-		if err := c.Error(); err != nil {
+		f.stream(c, f.q, func(fl *flow) bool { return rows.Write(cells(fl.e)) == nil })
+		rows.Flush()
+		if err := rows.Error(); err != nil {
 			return err
 		}
 	case "json":
 		sep := "[\n"
-		f.stream(a, f.q, func(fl *flow) bool {
+		f.stream(c, f.q, func(fl *flow) bool {
 			_, err := fmt.Fprint(w, sep, jsonOf(fl.e))
 			sep = ",\n"
 			return err == nil
@@ -88,7 +77,7 @@ func (f *flows) write(a *value.Args, to io.Writer, format string) error {
 		}
 		fmt.Fprintln(w, "\n]")
 	default:
-		f.stream(a, f.q, func(fl *flow) bool {
+		f.stream(c, f.q, func(fl *flow) bool {
 			_, err := fmt.Fprintln(w, jsonOf(fl.e))
 			return err == nil
 		})

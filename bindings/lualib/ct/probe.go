@@ -7,17 +7,14 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/probe"
-	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
-// probe is ct.probe(id): the verdict on one feature of the kernel, or with no
-// id a table of all, by id.
-func (h *Host) probe(a *value.Args) int {
-	a.AtMost(1)
+// probe is ct.probe(id).
+func (h *Host) probe(c *registry.Call) int {
 	list := probe.Features()
-	if !a.Missing(1) {
-		list = []*probe.Feature{feature(a, a.String(1, "feature"))}
+	if c.Has(1) {
+		list = []*probe.Feature{feature(c, c.Text(1))}
 	}
 	h.do(func(context.Context) {
 		if len(list) > 1 {
@@ -26,24 +23,24 @@ func (h *Host) probe(a *value.Args) int {
 			list[0].Verdict()
 		}
 	})
-	all := a.L.CreateTable(0, len(list))
+	all := c.L.CreateTable(0, len(list))
 	for _, f := range list {
 		v := f.Verdict()
-		t := a.L.CreateTable(0, 4)
+		t := c.L.CreateTable(0, 4)
 		t.RawSetString("name", lua.LString(f.Name))
 		t.RawSetString("state", lua.LString(v.State.String()))
 		t.RawSetString("detail", lua.LString(v.Detail))
 		t.RawSetString("since", lua.LString(f.Since))
-		if !a.Missing(1) {
-			return a.Return(t)
+		if c.Has(1) {
+			return c.Return(t)
 		}
 		all.RawSetString(f.ID, t)
 	}
-	return a.Return(all)
+	return c.Return(all)
 }
 
 // feature finds a feature by id, or raises.
-func feature(a *value.Args, id string) *probe.Feature {
+func feature(c *registry.Call, id string) *probe.Feature {
 	var ids []string
 	for _, f := range probe.Features() {
 		if f.ID == id {
@@ -51,7 +48,7 @@ func feature(a *value.Args, id string) *probe.Feature {
 		}
 		ids = append(ids, f.ID)
 	}
-	luaerr.Raise(a.L, luaerr.New(luaerr.EFIELD, a.Op, "unknown feature %q", id).WithHint(luaerr.DidYouMean(id, ids)))
+	c.Unknown("feature", id, ids)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/bindings/kernel/sysctl"
+	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
@@ -26,36 +27,41 @@ func statsRow(L *lua.LState, c *wire.CPUStats) *lua.LTable {
 	return t
 }
 
-func (h *Host) cpuStats(a *value.Args) (rows []wire.CPUStats) {
-	a.AtMost(0)
+func (h *Host) cpuStats(c *registry.Call) (rows []wire.CPUStats) {
 	var err error
 	h.do(func(ctx context.Context) { rows, err = h.kernel.Stats(ctx) })
-	a.Raise(fail(err))
+	c.Raise(fail(err))
 	return rows
 }
 
-var statsType = value.NewType[*Host]("stats").
-	Method("list", func(a *value.Args, h *Host) int {
-		list := a.L.NewTable()
-		for _, c := range h.cpuStats(a) {
-			row := statsRow(a.L, &c)
-			row.RawSetString("cpu", lua.LNumber(c.CPU))
+var statsType = registry.NewType[*Host]("stats", "counters of connection tracking. A counter that this kernel lacks is nil, not 0").
+	Example(`ct> stats:total().drop
+0`).
+	Method("list() -> table[]", "one table a processor: cpu, found, invalid, insert, insert_failed, drop, early_drop, error, search_restart, clash_resolve, chain_toolong", func(h *Host, c *registry.Call) int {
+		list := c.L.NewTable()
+		for _, s := range h.cpuStats(c) {
+			row := statsRow(c.L, &s)
+			row.RawSetString("cpu", lua.LNumber(s.CPU))
 			list.Append(row)
 		}
-		return a.Return(list)
+		return c.Return(list)
 	}).
-	Method("total", func(a *value.Args, h *Host) int {
+	Example(`ct> stats:list()[1].cpu
+0`).
+	Method("total() -> table", "the sums over all processors", func(h *Host, c *registry.Call) int {
 		var sum wire.CPUStats
-		for _, c := range h.cpuStats(a) {
-			sum.Add(c)
+		for _, s := range h.cpuStats(c) {
+			sum.Add(s)
 		}
-		return a.Return(statsRow(a.L, &sum))
+		return c.Return(statsRow(c.L, &sum))
 	}).
-	Method("print", func(a *value.Args, h *Host) int {
-		for _, c := range h.cpuStats(a) {
-			parts := []string{fmt.Sprintf("cpu=%d", c.CPU)}
+	Example(`ct> stats:total().insert_failed
+0`).
+	Method("print()", "writes a line a processor", func(h *Host, c *registry.Call) int {
+		for _, row := range h.cpuStats(c) {
+			parts := []string{fmt.Sprintf("cpu=%d", row.CPU)}
 			for _, s := range wire.Stats() {
-				if v, ok := c.Get(s); ok {
+				if v, ok := row.Get(s); ok {
 					parts = append(parts, fmt.Sprintf("%s=%d", s, v))
 				}
 			}
@@ -63,32 +69,36 @@ var statsType = value.NewType[*Host]("stats").
 		}
 		return 0
 	}).
-	Method("expect", func(a *value.Args, h *Host) int {
+	Example(`ct> stats:print()
+cpu=0 found=...
+...`).
+	Method("expect() -> table[]", "counters of expectations, one table a processor: cpu, new, create, delete", func(h *Host, c *registry.Call) int {
 		var rows []wire.ExpectCPUStats
 		var err error
 		h.do(func(ctx context.Context) { rows, err = h.kernel.ExpectStats(ctx) })
-		a.Raise(fail(err))
-		list := a.L.NewTable()
-		for _, c := range rows {
-			list.Append(value.ToLua(a.L, map[string]any{"cpu": c.CPU, "new": int(c.New), "create": int(c.Create), "delete": int(c.Delete)}))
+		c.Raise(fail(err))
+		list := c.L.NewTable()
+		for _, s := range rows {
+			list.Append(value.ToLua(c.L, map[string]any{"cpu": s.CPU, "new": int(s.New), "create": int(s.Create), "delete": int(s.Delete)}))
 		}
-		return a.Return(list)
+		return c.Return(list)
 	}).
+	Example(`ct> stats:expect()[1].cpu
+0`).
 	Text(func(*Host) string { return "stats" })
 
-// usage is ct.usage(): how full the table is.
-func (h *Host) usage(a *value.Args) int {
-	a.AtMost(0)
+// usage is ct.usage().
+func (h *Host) usage(c *registry.Call) int {
 	var tot wire.Totals
 	var err error
 	h.do(func(ctx context.Context) { tot, err = h.kernel.Count(ctx) })
-	a.Raise(fail(err))
+	c.Raise(fail(err))
 	limit := int64(tot.Max)
 	if !tot.HasMax {
 		limit, err = h.sysctl.Get("nf_conntrack_max")
-		a.Raise(fail(err))
+		c.Raise(fail(err))
 	}
-	t := a.L.NewTable()
+	t := c.L.NewTable()
 	t.RawSetString("count", lua.LNumber(tot.Entries))
 	t.RawSetString("max", lua.LNumber(limit))
 	if limit > 0 {
@@ -97,35 +107,36 @@ func (h *Host) usage(a *value.Args) int {
 	if buckets, err := h.sysctl.Get("nf_conntrack_buckets"); err == nil {
 		t.RawSetString("buckets", lua.LNumber(buckets))
 	}
-	return a.Return(t)
+	return c.Return(t)
 }
 
-// sysTable is sys: the sysctls of connection tracking in this namespace.
-func (h *Host) sysTable(L *lua.LState) *lua.LTable {
-	t := L.NewTable()
-	t.RawSetString("get", value.Func(L, "sys.get", func(a *value.Args) int {
-		a.AtMost(1)
-		v, err := h.sysctl.Get(a.String(1, "key"))
-		a.Raise(fail(err))
-		return a.Return(lua.LNumber(v))
-	}))
-	t.RawSetString("set", value.Func(L, "sys.set", func(a *value.Args) int {
-		a.AtMost(2)
-		key, text := a.String(1, "key"), a.L.ToStringMeta(a.Get(2)).String()
-		if a.Missing(2) {
-			a.Bad("value", "want a number or a duration, got nil")
-		}
+// sysModule is sys: the sysctls of connection tracking in this namespace.
+var sysModule = registry.NewModule[*Host]("sys", "the sysctls of connection tracking. Their names may leave out net.netfilter.").
+	Example(`ct> sys.get("nf_conntrack_acct")
+0`).
+	Func("get(key: string) -> number", "reads one", func(h *Host, c *registry.Call) int {
+		v, err := h.sysctl.Get(c.Text(1))
+		c.Raise(fail(err))
+		return c.Return(lua.LNumber(v))
+	}).
+	Raises("EFIELD for a key that no kernel has, ENOTSUP for one that this kernel lacks").
+	Example(`ct> sys.get("nf_conntrack_udp_timeout")
+30`).
+	Func("set(key: string, value: number | string | bool) -> plan", "plans to set one; a duration may be written with its unit", func(h *Host, c *registry.Call) int {
+		key, text := c.Text(1), c.Get(2).String()
 		k, err := sysctl.Lookup(key)
-		a.Raise(fail(err))
+		c.Raise(fail(err))
 		_, err = k.Parse(text)
-		a.Raise(fail(err))
-		return h.plan(a, plan.Act("set", key+" = "+text, func() error {
+		c.Raise(fail(err))
+		return h.plan(c, plan.Act("set", key+" = "+text, func() error {
 			if h.opt.ReadOnly {
 				return conntrack.ErrReadOnly
 			}
 			_, err := h.sysctl.Set(key, text)
 			return err
 		}), nil)
-	}))
-	return t
-}
+	}).
+	Example(`ct> sys.set("nf_conntrack_udp_timeout", "1m"):apply()
+set: 1 matched, 1 applied in ...
+ct> sys.get("nf_conntrack_udp_timeout")
+60`)

@@ -1,0 +1,149 @@
+package registry
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/ctsh/ctsh/lua/luaerr"
+)
+
+// Help is the text of help(x): x is a function, an object, the name of
+// something, or nil for an overview.
+func Help(L *lua.LState, x lua.LValue) (string, error) {
+	switch v := x.(type) {
+	case *lua.LNilType:
+		return overview(), nil
+	case lua.LString:
+		return byName(string(v))
+	case *lua.LFunction:
+		if d := Of(L, v); d != nil {
+			return d.help(), nil
+		}
+		return "", luaerr.New(luaerr.ENOENT, "help", "help: nothing is known of that function; it is the script's own, or Lua's")
+	}
+	if name := TypeName(x); name != "" {
+		return byName(name)
+	}
+	if t, ok := x.(*lua.LTable); ok {
+		if f := owner(L, t); f != nil {
+			return f.help(), nil
+		}
+	}
+	return "", luaerr.New(luaerr.ETYPE, "help", "help: want a function, an object or a name, got %s", x.Type())
+}
+
+// owner is the module that a table of functions is.
+func owner(L *lua.LState, t *lua.LTable) *Family {
+	var found *Family
+	t.ForEach(func(_, v lua.LValue) {
+		fn, ok := v.(*lua.LFunction)
+		if !ok || found != nil {
+			return
+		}
+		if d := Of(L, fn); d != nil {
+			_, family := Find(d.Path)
+			if family.Module && family.Name != "" {
+				found = family
+			}
+		}
+	})
+	return found
+}
+
+func byName(name string) (string, error) {
+	d, f := Find(name)
+	switch {
+	case d != nil:
+		return d.help(), nil
+	case f != nil:
+		return f.help(), nil
+	}
+	e := luaerr.New(luaerr.ENOENT, "help", "help: nothing is called %q", name)
+	hint := luaerr.DidYouMean(name, Paths())
+	if hint == "" {
+		hint = "help() lists what there is"
+	}
+	return "", e.WithHint(hint)
+}
+
+// help renders one declaration.
+func (d *Decl) help() string {
+	var b strings.Builder
+	if d.Kind == KindField || d.Kind == KindValue {
+		fmt.Fprintf(&b, "%s: %s\n", d.Path, strings.TrimSpace(d.Text[strings.IndexByte(d.Text, ':')+1:]))
+	} else {
+		fmt.Fprintf(&b, "%s%s\n", d.Path, d.Text[len(nameOf(d.Text)):])
+	}
+	fmt.Fprintf(&b, "  %s\n", d.Doc)
+	if d.Errors != "" {
+		fmt.Fprintf(&b, "  raises %s\n", d.Errors)
+	}
+	indent(&b, d.Example)
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func indent(b *strings.Builder, example string) {
+	if example == "" {
+		return
+	}
+	b.WriteByte('\n')
+	for line := range strings.SplitSeq(strings.Trim(example, "\n"), "\n") {
+		fmt.Fprintf(b, "    %s\n", line)
+	}
+}
+
+// help renders a type or module with a line a member.
+func (f *Family) help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", f.Name, f.Doc)
+	indent(&b, f.Example)
+	f.list(&b)
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// list writes a line a member, fields first.
+func (f *Family) list(b *strings.Builder) {
+	wide := 0
+	for _, d := range f.Members {
+		wide = max(wide, len(d.Path))
+	}
+	members := append([]*Decl(nil), f.Members...)
+	sort.SliceStable(members, func(i, j int) bool { return rank(members[i]) < rank(members[j]) })
+	for _, d := range members {
+		fmt.Fprintf(b, "  %-*s  %s\n", wide, d.Path, d.Summary())
+	}
+}
+
+func rank(d *Decl) int {
+	if d.Kind == KindField || d.Kind == KindValue {
+		return 0
+	}
+	return 1
+}
+
+// overview lists globals, modules and types.
+func overview() string {
+	var b strings.Builder
+	b.WriteString("functions\n")
+	for _, f := range families {
+		if f.Name == "" {
+			f.list(&b)
+		}
+	}
+	for _, part := range []struct {
+		title  string
+		module bool
+	}{{"modules", true}, {"types", false}} {
+		fmt.Fprintf(&b, "%s\n", part.title)
+		for _, f := range families {
+			if f.Name != "" && f.Module == part.module {
+				fmt.Fprintf(&b, "  %-14s  %s\n", f.Name, firstSentence(f.Doc))
+			}
+		}
+	}
+	b.WriteString("help(x) or help(\"name\") tells more of one of them")
+	return b.String()
+}
