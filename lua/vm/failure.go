@@ -57,7 +57,7 @@ func (v *VM) located(err error, api *lua.ApiError) error {
 	}
 	full := *e
 	if full.Excerpt == "" {
-		full.Excerpt = v.excerpt(full.Where, 0)
+		full.Excerpt = v.marked(&full)
 	}
 	if full.Trace == "" {
 		full.Trace = trace(api.StackTrace)
@@ -140,6 +140,65 @@ func (v *VM) excerpt(where string, column int) string {
 		return prefix + text
 	}
 	return prefix + text + "\n" + strings.Repeat(" ", len(prefix)+column-1) + "^"
+}
+
+// marked is the excerpt of an error with a caret under what it is about: the
+// first name in the message that stands in the line, else the name of the
+// operation, else where the statement begins. gopher-lua keeps no columns.
+func (v *VM) marked(e *luaerr.Error) string {
+	plain := v.excerpt(e.Where, 0)
+	_, line, ok := strings.Cut(plain, " | ")
+	if !ok {
+		return plain
+	}
+	words := names(e.Msg)
+	if i := strings.LastIndexAny(e.Op, ".:"); e.Op != "" {
+		words = append(words, e.Op[i+1:])
+	}
+	for _, w := range words {
+		if i := wordIn(line, w); i >= 0 {
+			return v.excerpt(e.Where, i+1)
+		}
+	}
+	return v.excerpt(e.Where, len(line)-len(strings.TrimLeft(line, " "))+1)
+}
+
+// names lists what stands in quotes in a message: "dport", 'src'.
+func names(msg string) (list []string) {
+	for {
+		i := strings.IndexAny(msg, `"'`)
+		if i < 0 {
+			return list
+		}
+		end := strings.IndexByte(msg[i+1:], msg[i])
+		if end < 0 {
+			return list
+		}
+		if end > 0 {
+			list = append(list, msg[i+1:i+1+end])
+		}
+		msg = msg[i+end+2:]
+	}
+}
+
+// wordIn finds a word in a line where it is not a part of a longer one, -1 if
+// it is not there.
+func wordIn(line, word string) int {
+	for from := 0; word != ""; {
+		i := strings.Index(line[from:], word)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		end := i + len(word)
+		before := i > 0 && (isLetter(line[i-1]) || isDigit(line[i-1])) && isLetter(word[0])
+		after := end < len(line) && (isLetter(line[end]) || isDigit(line[end])) && isLetter(word[len(word)-1])
+		if !before && !after {
+			return i
+		}
+		from = i + 1
+	}
+	return -1
 }
 
 // trace keeps the frames of a script from gopher-lua's trace.
