@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"strings"
@@ -144,5 +145,61 @@ func TestEveryFieldIsDeclared(t *testing.T) {
 			t.Errorf("%s: %v out of its range", f.Name, v.Num)
 		}
 		f.Get(&wire.Entry{}) // must not panic on a flow that has nothing
+	}
+}
+
+// TestEvents checks what of a filter a socket program is given.
+func TestEvents(t *testing.T) {
+	for _, c := range []struct {
+		table map[string]any
+		want  string
+	}{
+		{map[string]any{"proto": "tcp", "dport": 22.0}, "proto=6 dport=22"},
+		{map[string]any{"dport": []any{22.0, 80.0}, "protonum": 17.0}, "proto=17"},
+		{map[string]any{"src": "10.0.0.1", "mark": "0x10/0xff"}, "family=2 src=10.0.0.1/32 mark=0x10/0xff"},
+		{map[string]any{"dst": "fd00::1", "zone": 7.0}, "family=10 dst=fd00::1/128 zone=7"},
+		{map[string]any{"zone": 0.0, "sport": 1.0}, "sport=1"},
+		{map[string]any{"assured": true, "unreplied": false}, "status=0x6/0x6"},
+		{map[string]any{"state": "ESTABLISHED", "bytes": 5.0}, ""},
+	} {
+		f, err := Compile(c.table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := f.Events()
+		var parts []string
+		add := func(on bool, format string, args ...any) {
+			if on {
+				parts = append(parts, fmt.Sprintf(format, args...))
+			}
+		}
+		add(k.Family != 0, "family=%d", k.Family)
+		if k.Proto != nil {
+			add(true, "proto=%d", *k.Proto)
+		}
+		if k.SrcPort != nil {
+			add(true, "sport=%d", *k.SrcPort)
+		}
+		if k.DstPort != nil {
+			add(true, "dport=%d", *k.DstPort)
+		}
+		if k.Src != nil {
+			add(true, "src=%s/%d", k.Src.Addr, k.Src.Bits)
+		}
+		if k.Dst != nil {
+			add(true, "dst=%s/%d", k.Dst.Addr, k.Dst.Bits)
+		}
+		if k.Zone != nil {
+			add(true, "zone=%d", *k.Zone)
+		}
+		if k.Mark != nil {
+			add(true, "mark=%#x/%#x", k.Mark.Value, k.Mark.Mask)
+		}
+		if k.Status != nil {
+			add(true, "status=%#x/%#x", uint32(k.Status.Value), uint32(k.Status.Mask))
+		}
+		if got := strings.Join(parts, " "); got != c.want {
+			t.Errorf("%v: %s, want %s", f, got, c.want)
+		}
 	}
 }

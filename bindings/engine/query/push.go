@@ -60,7 +60,7 @@ func (f Filter) Push(can Ability) wire.Filter {
 			z := uint16(v.Num)
 			k.Zone = &z
 		case can.Status && t.field.Kind == Flag:
-			pushStatus(&k, name, v.On)
+			k.Status = withStatus(k.Status, name, v.On)
 		}
 	}
 	family := f.family()
@@ -74,22 +74,23 @@ func (f Filter) Push(can Ability) wire.Filter {
 	return k
 }
 
-// pushStatus adds the bit of a status field to the kernel's filter.
-func pushStatus(k *wire.Filter, name string, on bool) {
+// withStatus adds the bit of a status field to the kernel's filter.
+func withStatus(k *wire.StatusFilter, name string, on bool) *wire.StatusFilter {
 	flag, ok := statusFlags[name]
 	if !ok {
-		return
+		return k
 	}
-	if k.Status == nil {
-		k.Status = &wire.StatusFilter{}
+	if k == nil {
+		k = &wire.StatusFilter{}
 	}
-	if k.Status.Mask&flag.bit != 0 {
-		return // twice the same bit: what does not agree is sorted out above
+	if k.Mask&flag.bit != 0 {
+		return k // twice the same bit: what does not agree is sorted out above
 	}
-	k.Status.Mask |= flag.bit
+	k.Mask |= flag.bit
 	if on != flag.not {
-		k.Status.Value |= flag.bit
+		k.Value |= flag.bit
 	}
+	return k
 }
 
 // family is the address family that f asks for, 0 where it leaves it open.

@@ -144,7 +144,9 @@ ct> sub:stop()`).
 func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 	h := s.h
 	ctx, cancel := context.WithCancel(h.vm.Tasks.Context())
-	l, err := h.kernel.Listen(ctx, s.opt)
+	opt := s.opt
+	opt.Filter = s.filter.Events()
+	l, err := h.kernel.Listen(ctx, opt)
 	if err != nil {
 		cancel()
 		c.Raise(fail(err))
@@ -162,6 +164,7 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 			}
 			e := &wire.Entry{}
 			ev.View.Entry(e)
+			e.Present |= wire.HasMark // an event says the mark unless it is 0
 			if !s.filter.Match(e) {
 				return nil
 			}

@@ -109,6 +109,13 @@ plan: delete flows:where{proto=udp}`).
 		Raises("ETYPE without a filter, or for no change").
 		Example(`ct> flows:where{proto = "udp"}:update{mark = "0x10/0xff", timeout = "5m"}
 plan: update mark=0x10/0xff timeout=300s flows:where{proto=udp}`).
+		Call("call(...: any)", "is a mistake, most often that of a loop: it raises, and names iter and each", func(_ *flows, c *registry.Call) int {
+			e := luaerr.New(luaerr.ETYPE, "flows", "flows cannot be called")
+			luaerr.Raise(c.L, e.WithHint("a loop is written: for f in flows:iter() do ... end"))
+			return 0
+		}).
+		Example(`ct> for f in flows do print(f) end
+prompt:1: flows cannot be called; a loop is written: for f in flows:iter() do ... end`).
 		Len(func(c *registry.Call, f *flows) int { return c.Return(lua.LNumber(f.count(c))) }).
 		Text(func(f *flows) string { return f.q.String() })
 }
