@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 		b.WriteString(e.Where)
 		b.WriteString(": ")
 	}
-	if e.Op != "" && !strings.Contains(e.Msg, e.Op) {
+	if e.Op != "" && !names(e.Msg, e.Op) {
 		b.WriteString(e.Op)
 		b.WriteString(": ")
 	}
@@ -54,6 +54,24 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// names tells whether a message names an operation: not only as a part of a
+// longer word, as exec is of libexec.
+func names(msg, op string) bool {
+	for from := 0; ; {
+		i := strings.Index(msg[from:], op)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(op)
+		if (start == 0 || !letter(msg[start-1])) && (end == len(msg) || !letter(msg[end])) {
+			return true
+		}
+		from = end
+	}
+}
+
+func letter(c byte) bool { return c == '_' || c == '/' || c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // Is reports whether target is the code of e, so that errors.Is(err, EGUARD) works.
 func (e *Error) Is(target error) bool {

@@ -195,14 +195,23 @@ func (c *Call) checkFields(name string, fields []Param, t *lua.LTable) {
 	for i := range fields {
 		f := &fields[i]
 		known[f.Name] = f
+		if f.Name == "..." {
+			continue
+		}
 		if v := t.RawGetString(f.Name); v != lua.LNil || !f.Optional {
 			if m := f.Type.fit(v); m != nil {
 				c.Bad(f.Name, "%s", m.text)
 			}
 		}
 	}
-	t.ForEach(func(k, _ lua.LValue) {
+	t.ForEach(func(k, v lua.LValue) {
 		s, ok := k.(lua.LString)
+		if item := known["..."]; !ok && item != nil {
+			if m := item.Type.fit(v); m != nil {
+				c.Bad(name, "item %s: %s", k, m.text)
+			}
+			return
+		}
 		if !ok {
 			c.Bad(name, "unexpected item %s: want named fields", k)
 		}

@@ -55,6 +55,7 @@ var tools = NewModule[int]("tools", "functions for tests").
 		return c.Return(lua.LNumber(n))
 	}).
 	Func("either(x: \"a\" | \"b\" | number | box)", "takes one of several", func(_ int, c *Call) int { return 0 }).
+	Func("mixed(x: {...: int 1..9, unit?: text})", "takes items and fields", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Table(1).T.Len())) }).
 	Value("seven: int", "the number 7", func(_ *lua.LState, n int) lua.LValue { return lua.LNumber(n) })
 
 func state(t *testing.T) *lua.LState {
@@ -73,7 +74,7 @@ func TestCalls(t *testing.T) {
 		{`return tostring(box(1)) .. box(1)`, "boxbox"}, {`return box(1) == box(1) and box(1) ~= box(2)`, "true"}, {`return box(2)("ab")`, "abab"},
 		{`return tools.kinds("10.0.0.1", "10.0.0.0/8", "0x10/0xff", "1kB", "5k/s", {"a"})`, "10.0.0.1 10.0.0.0/8 16 255 1000 5000"},
 		{`return tools.kinds("::ffff:10.0.0.1", "fd00::1", 16, 10, nil, nil, 1)`, "10.0.0.1 fd00::1/128 16 4294967295 10 0"},
-		{`return tools.sum(1, 2, 3.5)`, "6.5"}, {`return tools.seven`, "7"}, {`return tools.either("a"), tools.either(box(1))`, "nil"},
+		{`return tools.sum(1, 2, 3.5)`, "6.5"}, {`return tools.seven`, "7"}, {`return tools.mixed{1, 2, unit = "x"}`, "2"}, {`tools.mixed{1, 10}`, "item 2: 10 is out of range 1 to 9"}, {`tools.mixed{1, units = "x"}`, `unknown field "units"`}, {`return tools.either("a"), tools.either(box(1))`, "nil"},
 
 		{`box(1):plus()`, `bad argument "n" of box:plus: want a whole number, got nil`},
 		{`box(1):plus(10)`, `bad argument "n" of box:plus: 10 is out of range 1 to 9`},

@@ -13,6 +13,7 @@ import (
 //	limit(n: int 1..1000) -> flows
 //	apply(options?: {max?: int 1.. = 10000, on_error?: "skip" | "stop" = "skip"}) -> result
 //	min(first: number, ...: number) -> number
+//	run(command: {...: text, timeout?: duration}) -> process
 type Signature struct {
 	Name    string
 	Params  []Param

@@ -14,11 +14,21 @@ import (
 const maxDepth = 16
 
 // ToGo turns a Lua value into string, float64, bool, nil, []any (a table with
-// items only) or map[string]any. It refuses functions, objects, mixed tables
-// and tables that are nested too deep.
-func ToGo(v lua.LValue) (any, error) { return toGo(v, 0) }
+// items only) or map[string]any. It refuses functions, objects, mixed tables,
+// and tables that are nested too deep or hold too much.
+func ToGo(v lua.LValue) (any, error) { return (&reader{}).toGo(v, 0) }
 
-func toGo(v lua.LValue, depth int) (any, error) {
+// reader counts what it reads: tables that hold each other are read as often
+// as there are ways to them.
+type reader struct{ values int }
+
+// maxValues bounds what one table may hold, all in all.
+const maxValues = 4 << 20
+
+func (r *reader) toGo(v lua.LValue, depth int) (any, error) {
+	if r.values++; r.values > maxValues {
+		return nil, fmt.Errorf("table of more than %d values", maxValues)
+	}
 	switch v := v.(type) {
 	case *lua.LNilType:
 		return nil, nil
@@ -32,12 +42,12 @@ func toGo(v lua.LValue, depth int) (any, error) {
 		if depth == maxDepth {
 			return nil, fmt.Errorf("table nested deeper than %d", maxDepth)
 		}
-		return tableToGo(v, depth+1)
+		return r.table(v, depth+1)
 	}
 	return nil, fmt.Errorf("cannot use %s here", Describe(v))
 }
 
-func tableToGo(t *lua.LTable, depth int) (any, error) {
+func (r *reader) table(t *lua.LTable, depth int) (any, error) {
 	items := 0
 	t.ForEach(func(k, _ lua.LValue) {
 		if k.Type() == lua.LTNumber {
@@ -52,7 +62,7 @@ func tableToGo(t *lua.LTable, depth int) (any, error) {
 			return
 		}
 		var x any
-		if x, err = toGo(v, depth); err != nil {
+		if x, err = r.toGo(v, depth); err != nil {
 			return
 		}
 		switch k := k.(type) {

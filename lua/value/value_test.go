@@ -156,3 +156,22 @@ func TestConvert(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedTables checks that tables which hold each other many times over end
+// in an error, and soon.
+func TestSharedTables(t *testing.T) {
+	L := lua.NewState()
+	defer L.Close()
+	if err := L.DoString("t = {} for i = 1, 10 do t[i] = t end"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ToGo(L.GetGlobal("t")); err == nil {
+		t.Error("a table that holds itself was read")
+	}
+	if err := L.DoString("t = {1} for i = 1, 15 do t = {t, t, t, t} end"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ToGo(L.GetGlobal("t")); err == nil || !strings.Contains(err.Error(), "values") {
+		t.Errorf("4^15 values: %v", err)
+	}
+}

@@ -26,7 +26,12 @@ type event struct {
 }
 
 var eventType = func() *registry.Type[*event] {
-	t := registry.NewType[*event]("event", "something that happened to a flow: its type, and every field of the flow that came with it. Updates carry only what changed")
+	t := registry.NewType[*event]("event", "something that happened to a flow: its type, and every field of the flow that came with it. Updates carry only what changed").
+		Example(`ct> sub = on("new", function(ev) print(ev.type, ev.src, ev.dport) end)
+ct> r = ct.create{proto = "udp", src = "10.0.0.9", sport = 1, dst = "192.0.2.1", dport = 53, timeout = 60}:apply()
+ct> sleep("200ms")
+new	10.0.0.9	53
+ct> sub:stop()`)
 	for _, f := range query.Fields() {
 		t.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
 	}
@@ -49,7 +54,9 @@ type stream struct {
 	filter query.Filter
 }
 
-var streamType = registry.NewType[*stream]("events", "events that nobody listens to yet")
+var streamType = registry.NewType[*stream]("events", "events that nobody listens to yet").
+	Example(`ct> events("destroy")
+events of ..., all`)
 
 func init() {
 	streamType.

@@ -72,7 +72,7 @@ ct> expects:first().dport
 	Example(`ct> m = flows:where{helper = "ftp"}:first()
 ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
 ct> expects:first():delete():apply()
-delete expectation: 0 matched, 1 applied in ...`).
+delete expectation: 1 matched, 1 applied in ...`).
 	Method("timeout_to(duration: duration 1..8589934) -> plan", "plans to let it live so long from now", func(x *expectation, c *registry.Call) int {
 		e := x.e
 		e.Timeout, e.HasTimeout = uint32(c.Number(1)), true
@@ -84,9 +84,11 @@ ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:app
 ct> r = expects:first():timeout_to("10m"):apply()
 ct> expects:first().timeout > 500
 true`).
-	Text(func(x *expectation) string {
-		return fmt.Sprintf("expect %s of %s, helper %s, %d s", x.e.Tuple, x.e.Master, x.e.Helper, x.e.Timeout)
-	})
+	Text(func(x *expectation) string { return expectText(&x.e) })
+
+func expectText(e *wire.Expect) string {
+	return fmt.Sprintf("expect %s of %s, helper %s, %d s", e.Tuple, e.Master, e.Helper, e.Timeout)
+}
 
 // expects are the expectations of a namespace.
 type expects struct{ h *Host }
@@ -128,7 +130,7 @@ var expectsType = registry.NewType[*expects]("expects", "the expectations of a n
 true`).
 	Method("print()", "writes a line each", func(x *expects, c *registry.Call) int {
 		for _, e := range x.all(c) {
-			fmt.Fprintln(x.h.opt.Stdout, expectType.New(c.L, &expectation{x.h, e}))
+			fmt.Fprintln(x.h.opt.Stdout, expectText(&e))
 		}
 		return 0
 	}).
