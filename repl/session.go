@@ -55,7 +55,12 @@ func (s *Session) read() (string, error) {
 	for {
 		var text string
 		var err error
-		s.VM.Tasks.Block(func() { text, err = s.Lines.ReadLine(prompt) })
+		stop := func() {}
+		s.VM.Tasks.Block(func() {
+			text, err = s.Lines.ReadLine(prompt)
+			stop = s.watch(s.interruptTask) // a task may keep the turn
+		})
+		stop()
 		if cause := s.VM.Tasks.Cause(); cause != nil {
 			return "", cause
 		}
@@ -80,7 +85,7 @@ func (s *Session) evaluate(source string) error {
 	}
 	ctx, cancel := context.WithCancel(s.VM.Tasks.Context())
 	defer cancel()
-	defer s.watch(cancel)()
+	defer s.watch(s.interruptEvaluation(cancel))()
 	values, err := s.VM.Show(ctx, "prompt", source)
 	var exit *luaerr.Exit
 	switch {
@@ -99,19 +104,43 @@ func (s *Session) evaluate(source string) error {
 	return nil
 }
 
-// watch calls cancel at the next interrupt, until the returned function is
-// called.
-func (s *Session) watch(cancel func()) (stop func()) {
+// interruptEvaluation is what an interrupt does during an evaluation: the first
+// one stops that, the next ones the task that keeps it from coming back.
+func (s *Session) interruptEvaluation(cancel func()) func() {
+	stopped := false
+	return func() {
+		if stopped {
+			s.interruptTask()
+		}
+		stopped = true
+		cancel()
+	}
+}
+
+// interruptTask stops the task or handler that has the turn.
+func (s *Session) interruptTask() {
+	s.VM.Tasks.Interrupt(luaerr.New(luaerr.ECANCELED, "", "interrupted at the prompt"))
+}
+
+// watch calls fn at each interrupt, until the returned function is called.
+func (s *Session) watch(fn func()) (stop func()) {
 	if s.Interrupt == nil {
 		return func() {}
 	}
-	done := make(chan struct{})
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		select {
-		case <-s.Interrupt:
-			cancel()
-		case <-done:
+		defer close(ended)
+		for {
+			select {
+			case <-s.Interrupt:
+				fn()
+			case <-done:
+				return
+			}
 		}
 	}()
-	return func() { close(done) }
+	return func() {
+		close(done)
+		<-ended // the next interrupt is for whoever watches next
+	}
 }

@@ -100,17 +100,17 @@ func (f *Family) help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", f.Name, f.Doc)
 	indent(&b, f.Example)
-	f.list(&b)
+	list(&b, f.Members)
 	return strings.TrimRight(b.String(), "\n")
 }
 
 // list writes a line a member, fields first.
-func (f *Family) list(b *strings.Builder) {
+func list(b *strings.Builder, all []*Decl) {
 	wide := 0
-	for _, d := range f.Members {
+	for _, d := range all {
 		wide = max(wide, len(d.Path))
 	}
-	members := append([]*Decl(nil), f.Members...)
+	members := append([]*Decl(nil), all...)
 	sort.SliceStable(members, func(i, j int) bool { return rank(members[i]) < rank(members[j]) })
 	for _, d := range members {
 		fmt.Fprintf(b, "  %-*s  %s\n", wide, d.Path, d.Summary())
@@ -128,11 +128,13 @@ func rank(d *Decl) int {
 func overview() string {
 	var b strings.Builder
 	b.WriteString("functions\n")
+	var globals []*Decl
 	for _, f := range families {
 		if f.Name == "" {
-			f.list(&b)
+			globals = append(globals, f.Members...)
 		}
 	}
+	list(&b, globals)
 	for _, part := range []struct {
 		title  string
 		module bool

@@ -180,13 +180,3 @@ func TestBlockPanic(t *testing.T) {
 	}()
 	g.Unlock() // panics itself unless the turn came back
 }
-
-func BenchmarkHandler(b *testing.B) {
-	g := New(context.Background(), nil)
-	call := g.Handler("bench")
-	for b.Loop() {
-		if err := call(func() error { return nil }); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -143,4 +144,22 @@ func ToLua(L *lua.LState, x any) lua.LValue {
 		return t
 	}
 	panic(fmt.Sprintf("no Lua value for a %T", x))
+}
+
+// Describe says what a value is, for messages: `nil`, `"text"`, `number 5`.
+func Describe(v lua.LValue) string {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return "nil"
+	case lua.LString:
+		if len(v) > 40 {
+			return strconv.Quote(string(v[:40])) + "..."
+		}
+		return strconv.Quote(string(v))
+	case lua.LNumber:
+		return "number " + v.String()
+	case lua.LBool:
+		return v.String()
+	}
+	return "a " + v.Type().String()
 }

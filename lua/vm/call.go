@@ -19,16 +19,26 @@ const maxFree = 32
 // whole thread), and returns its results or an error that is one of package
 // luaerr. want is the number of results, lua.MultRet for all.
 func (v *VM) Call(L *lua.LState, fn *lua.LFunction, want int, args ...lua.LValue) (results []lua.LValue, err error) {
+	results, failed, err := v.attempt(fn, want, args)
+	if failed != nil {
+		err = v.convert(failed)
+	}
+	return results, err
+}
+
+// attempt is Call for who wants to know what was raised as it was raised. err
+// says that there was no call.
+func (v *VM) attempt(fn *lua.LFunction, want int, args []lua.LValue) (results []lua.LValue, failed *lua.ApiError, err error) {
 	th, err := v.enter()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	th.Push(fn)
 	for _, a := range args {
 		th.Push(a)
 	}
-	if api := v.pcall(th, len(args), want); api != nil {
-		return nil, v.convert(api)
+	if failed = v.pcall(th, len(args), want); failed != nil {
+		return nil, failed, nil
 	}
 	if n := th.GetTop(); n > 0 {
 		results = make([]lua.LValue, n)
@@ -37,7 +47,7 @@ func (v *VM) Call(L *lua.LState, fn *lua.LFunction, want int, args ...lua.LValue
 		}
 	}
 	v.leave(th)
-	return results, nil
+	return results, nil, nil
 }
 
 // text is what tostring returns for a value, its __tostring called protected.

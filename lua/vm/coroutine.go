@@ -10,20 +10,22 @@ import (
 
 // openCoroutines puts ours around the stock coroutine functions: coroutines
 // run under the context of whoever resumes them, may not be resumed while
-// they run in another task, are counted as calls inside each other, and do not
-// swallow the end of the script.
+// they run in another task, are counted as calls inside each other and as such,
+// and do not swallow the end of the script.
 func (v *VM) openCoroutines() {
 	lib := v.L.G.Global.RawGetString("coroutine").(*lua.LTable)
 	stock := func(name string) lua.LGFunction { return lib.RawGetString(name).(*lua.LFunction).GFunction }
-	resume, wrap, status := stock("resume"), stock("wrap"), stock("status")
+	resume, status := stock("resume"), stock("status")
+	wrapped := func(L *lua.LState) *lua.LState { return L.Get(-1).(*lua.LFunction).Upvalues[0].Value().(*lua.LState) }
+	makeWrapped := v.bounded(stock("wrap"), wrapped)
 	for name, fn := range map[string]lua.LGFunction{
-		"create": plain(stock("create")),
-		"resume": func(L *lua.LState) int { return v.resume(L, L.CheckThread(1), resume) },
+		"create": v.bounded(stock("create"), func(L *lua.LState) *lua.LState { return L.ToThread(-1) }),
+		"resume": func(L *lua.LState) int { return v.resume(L, L.CheckThread(1), resume, false) },
 		"wrap": func(L *lua.LState) int {
-			plain(wrap)(L)
+			makeWrapped(L)
 			inner := L.Get(-1).(*lua.LFunction)
-			th := inner.Upvalues[0].Value().(*lua.LState)
-			L.Push(L.NewClosure(func(L *lua.LState) int { return v.resume(L, th, inner.GFunction) }, th))
+			th := wrapped(L)
+			L.Push(L.NewClosure(func(L *lua.LState) int { return v.resume(L, th, inner.GFunction, true) }, th))
 			return 1
 		},
 		"status": func(L *lua.LState) int {
@@ -46,22 +48,29 @@ func (v *VM) openCoroutines() {
 	}
 }
 
-// plain calls a function that makes a thread so that the thread gets no child
-// of the context: nobody would cancel it, and the parent would keep it.
-func plain(fn lua.LGFunction) lua.LGFunction {
+// bounded calls a function that makes a coroutine unless there are too many.
+// The coroutine, which made finds on the stack, gets no child of the context:
+// nobody would cancel it, and the parent would keep it.
+func (v *VM) bounded(fn lua.LGFunction, made func(*lua.LState) *lua.LState) lua.LGFunction {
 	return func(L *lua.LState) int {
+		if err := v.alive.room(); err != nil {
+			luaerr.Raise(L, err)
+		}
 		ctx := L.RemoveContext()
 		defer func() {
 			if ctx != nil {
 				L.SetContext(ctx)
 			}
 		}()
-		return fn(L)
+		n := fn(L)
+		v.alive.add(made(L))
+		return n
 	}
 }
 
-// resume continues a coroutine with the stock function.
-func (v *VM) resume(L, th *lua.LState, stock lua.LGFunction) int {
+// resume continues a coroutine with the stock function, and ends those that
+// gopher-lua forgets to end.
+func (v *VM) resume(L, th *lua.LState, stock lua.LGFunction, wrapped bool) int {
 	if v.running[th] {
 		L.RaiseError("cannot resume a coroutine that runs already")
 	}
@@ -71,12 +80,36 @@ func (v *VM) resume(L, th *lua.LState, stock lua.LGFunction) int {
 	th.SetContext(v.Context())
 	v.now.depth++
 	v.running[th] = true
+	returned := false
 	defer func() {
 		v.now.depth--
 		delete(v.running, th)
 		v.L.G.CurrentThread = L
+		th.Dead = th.Dead || !returned // the stock wrap lets one go on that an error ended
+		if th.Dead {
+			v.alive.died(th)
+		}
 	}()
+	if _, inside := th.GetStack(0); !inside && !th.Dead && !v.alive.begin(th) {
+		// Its last word was "return coroutine.yield(...)": what it is given
+		// now is what it returns.
+		returned, th.Dead = true, true
+		if !wrapped {
+			L.Replace(1, lua.LTrue)
+		}
+		return L.GetTop()
+	}
 	n := stock(L)
+	returned = true
+	if th.Parent != nil && !th.Dead { // its function was one of a library, and has returned
+		th.Parent, th.Dead = nil, true
+		top := L.GetTop()
+		if !wrapped {
+			L.Push(lua.LTrue)
+		}
+		th.XMoveTo(L, th.GetTop())
+		return L.GetTop() - top
+	}
 	if n == 2 && L.Get(-2) == lua.LFalse {
 		var exit *luaerr.Exit
 		if errors.As(luaerr.FromLua(L.Get(-1)), &exit) {

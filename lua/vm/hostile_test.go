@@ -10,7 +10,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
 )
 
 // within fails the test when a script does not end on its own soon.
@@ -119,7 +118,7 @@ func TestPanic(t *testing.T) {
 	var errs strings.Builder
 	v := New(context.Background(), Options{Stderr: &errs})
 	defer v.Close()
-	v.Set("broken", value.Func(v.L, "broken", func(*value.Args) int { panic("a defect") }))
+	v.Set("broken", v.L.NewFunction(func(*lua.LState) int { panic("a defect") }))
 	v.Tasks.Lock()
 	defer v.Tasks.Unlock()
 	err := v.Run("t.lua", `

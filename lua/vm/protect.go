@@ -25,8 +25,10 @@ func (v *VM) protected(L *lua.LState) int {
 // protectedWith is xpcall. The handler runs after the frames of the function
 // are gone, because only then its captured variables are settled.
 func (v *VM) protectedWith(L *lua.LState) int {
-	a := &value.Args{L: L, Op: "xpcall"}
-	handler := a.Func(2, "handler")
+	handler, ok := L.Get(2).(*lua.LFunction)
+	if !ok {
+		luaerr.Raise(L, luaerr.New(luaerr.ETYPE, "xpcall", "bad argument %q of xpcall: want a function, got %s", "handler", value.Describe(L.Get(2))))
+	}
 	n, failed := v.try(L, 3)
 	if failed == nil {
 		return n
@@ -35,7 +37,11 @@ func (v *VM) protectedWith(L *lua.LState) int {
 	if err != nil {
 		results = []lua.LValue{luaerr.ToLua(L, err)}
 	}
-	return a.Return(append([]lua.LValue{lua.LFalse}, results...)...)
+	L.Push(lua.LFalse)
+	for _, x := range results {
+		L.Push(x)
+	}
+	return len(results) + 1
 }
 
 // try calls the first argument with those from first on. It leaves true and

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // openPackage makes require and the two tables of package that libraries look
@@ -25,35 +26,43 @@ func (v *VM) openPackage() {
 	pkg.RawSetString("config", lua.LString("/\n;\n?\n!\n-\n"))
 	loaded.RawSetString("package", pkg)
 	v.Set("package", pkg)
-	loading := map[string]bool{}
-	v.Set("require", value.Func(v.L, "require", func(a *value.Args) int {
-		name := a.String(1, "module")
-		if m := loaded.RawGetString(name); m != lua.LNil {
-			return a.Return(m)
-		}
-		if loading[name] {
-			a.Raise(luaerr.New(luaerr.ESCRIPT, "require", "module %q needs itself", name))
-		}
-		loading[name] = true
-		defer delete(loading, name)
-		return a.Return(v.loadModule(a, pkg, loaded, name))
-	}))
+	v.modules = modules{loaded: loaded, pkg: pkg, loading: map[string]bool{}}
+}
+
+// modules is what require remembers.
+type modules struct {
+	loaded, pkg *lua.LTable
+	loading     map[string]bool
+}
+
+func (v *VM) require(c *registry.Call) int {
+	m, name := &v.modules, c.Text(1)
+	if x := m.loaded.RawGetString(name); x != lua.LNil {
+		return c.Return(x)
+	}
+	if m.loading[name] {
+		c.Raise(luaerr.New(luaerr.ESCRIPT, "require", "module %q needs itself", name))
+	}
+	m.loading[name] = true
+	defer delete(m.loading, name)
+	return c.Return(v.loadModule(c, name))
 }
 
 // loadModule finds, runs and remembers a module.
-func (v *VM) loadModule(a *value.Args, pkg, loaded *lua.LTable, name string) lua.LValue {
+func (v *VM) loadModule(c *registry.Call, name string) lua.LValue {
+	pkg, loaded := v.modules.pkg, v.modules.loaded
 	var fn *lua.LFunction
 	if preload, ok := pkg.RawGetString("preload").(*lua.LTable); ok {
 		fn, _ = preload.RawGetString(name).(*lua.LFunction)
 	}
 	if fn == nil {
 		source, path, err := v.findModule(name)
-		a.Raise(err)
+		c.Raise(err)
 		fn, err = v.load(path, source)
-		a.Raise(err)
+		c.Raise(err)
 	}
-	results, err := v.Call(a.L, fn, 1, lua.LString(name))
-	a.Raise(err)
+	results, err := v.Call(c.L, fn, 1, lua.LString(name))
+	c.Raise(err)
 	if results[0] != lua.LNil {
 		loaded.RawSetString(name, results[0])
 	} else if loaded.RawGetString(name) == lua.LNil {
@@ -71,7 +80,8 @@ func (v *VM) findModule(name string) (source, path string, err error) {
 	}
 	where := []string{"the embedded library"}
 	if v.opt.Stdlib != nil {
-		if source, path, err = readModule(v.opt.Stdlib, "", base); path != "" {
+		embedded := func(path string) ([]byte, error) { return fs.ReadFile(v.opt.Stdlib, path) }
+		if source, path, err = readModule(embedded, "", base); path != "" {
 			return source, path, err
 		}
 	}
@@ -79,7 +89,7 @@ func (v *VM) findModule(name string) (source, path string, err error) {
 		if dir == "" {
 			continue
 		}
-		if source, path, err = readModule(os.DirFS(dir), dir, base); path != "" {
+		if source, path, err = readModule(v.readFile, dir, base); path != "" {
 			return source, path, err
 		}
 		where = append(where, dir)
@@ -88,16 +98,32 @@ func (v *VM) findModule(name string) (source, path string, err error) {
 }
 
 // readModule returns the path "" where the module is not in the directory.
-func readModule(dir fs.FS, root, base string) (source, path string, err error) {
+func readModule(read func(path string) ([]byte, error), dir, base string) (source, path string, err error) {
 	for _, rel := range []string{base + ".lua", base + "/init.lua"} {
-		b, err := fs.ReadFile(dir, rel)
+		path := filepath.Join(dir, rel)
+		b, err := read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			err = luaerr.From("require", err)
 		}
-		return string(b), filepath.Join(root, rel), err
+		return string(b), path, err
 	}
 	return "", "", nil
+}
+
+// readFile reads a file through the descriptor that opened it, and no more of
+// it than shows that it is too long.
+func (v *VM) readFile(path string) ([]byte, error) {
+	open := v.opt.Open
+	if open == nil {
+		open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
+	}
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSource+1))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/syntax"
 )
 
 // Limits of a chunk, checked before it is parsed: gopher-lua's compiler recurses
@@ -38,7 +39,10 @@ func (v *VM) load(name, source string) (*lua.LFunction, error) {
 	if err != nil {
 		return nil, v.syntax(name, err)
 	}
-	proto, err := lua.Compile(chunk, name)
+	if err := syntax.CheckText(source, name); err != nil {
+		return nil, v.syntax(name, err)
+	}
+	proto, err := syntax.Compile(chunk, name, v.concat)
 	if err != nil {
 		return nil, v.syntax(name, err)
 	}
@@ -72,13 +76,11 @@ func checkSource(name, source string) error {
 func (v *VM) syntax(name string, err error) error {
 	e := &luaerr.Error{Code: luaerr.EPARSE, Cause: err}
 	var perr *parse.Error
-	var cerr *lua.CompileError
+	var own *luaerr.Error
 	switch {
-	case errors.As(err, &cerr):
-		e.Msg = cerr.Message
-		e.Where = fmt.Sprintf("%s:%d", name, cerr.Line)
-		e.Excerpt = v.excerpt(e.Where, 0)
-		return e
+	case errors.As(err, &own):
+		own.Excerpt = v.excerpt(own.Where, 0)
+		return own
 	case !errors.As(err, &perr):
 		e.Msg = strings.TrimSpace(err.Error())
 		return e

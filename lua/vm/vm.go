@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/lua/library"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/task"
 )
 
 // Options are what a script is given.
 type Options struct {
+	Stdin  io.Reader // of io.read; nil is empty
 	Stdout io.Writer // of print; nil discards
 	Stderr io.Writer // of errors that end no script; nil discards
 	Name   string    // of the script, arg[0]
@@ -22,6 +25,17 @@ type Options struct {
 	Stdlib fs.FS     // modules that require finds first, may be nil
 	Dir    string    // directory that require looks in next, may be ""
 	Path   []string  // directories that require looks in last
+
+	// Open opens a file that require reads, other than of Stdlib. What it
+	// refuses is not loaded; a file that is not there is fs.ErrNotExist. nil is
+	// os.Open.
+	Open func(path string) (io.ReadCloser, error)
+
+	Allow library.Allow // what the script may reach
+
+	// HandlerTime is how long one call of a handler or timer function may run,
+	// not counting what it waits: 5 s for 0, without a limit if negative.
+	HandlerTime time.Duration
 }
 
 // VM is one script. Its methods are called with the turn of its tasks held,
@@ -33,17 +47,20 @@ type VM struct {
 	opt      Options
 	sources  map[string]string // text by chunk name, for excerpts
 	guard    *lua.LFunction    // the bottom frame of every protected call
-	tostring *lua.LFunction    // the stock one, whatever a script puts in its place
+	tostring *lua.LFunction    // the library's, whatever a script puts in its place
+	concat   *lua.LFunction    // what ".." is
 	free     []*lua.LState     // threads that wait for the next call
 	now      turn              // of whoever holds the turn
 	running  map[*lua.LState]bool
+	alive    *coroutines
 	panics   int
+	modules  modules
 }
 
 // turn is what belongs to the task that runs, not to the state. It is put away
 // while that task blocks.
 type turn struct {
-	ctx   context.Context // nil is the context of the tasks
+	ctx   context.Context // nil is that of the task
 	depth int             // protected calls and coroutines inside each other
 }
 
@@ -68,15 +85,17 @@ func New(ctx context.Context, opt Options) *VM {
 	if opt.Stderr == nil {
 		opt.Stderr = io.Discard
 	}
-	v := &VM{opt: opt, sources: map[string]string{}, running: map[*lua.LState]bool{}}
+	v := &VM{opt: opt, sources: map[string]string{}, running: map[*lua.LState]bool{}, alive: newCoroutines()}
 	v.Tasks = task.New(ctx, func(name string, err error) {
 		fmt.Fprintf(v.opt.Stderr, "ctsh: %s: %s\n", name, v.Explain(err))
 	})
 	v.Tasks.OnBlock(v.suspend)
+	v.limitHandlers(opt.HandlerTime)
 	v.L = lua.NewState(lua.Options{SkipOpenLibs: true, RegistrySize: registrySize, RegistryMaxSize: registryMax,
 		RegistryGrowStep: registryStep, CallStackSize: callStack, MinimizeStackMemory: true})
 	v.guard = v.L.NewFunction(v.guarded)
 	v.openLibs()
+	v.concat = library.NewConcat(v.L)
 	v.tostring = v.L.G.Global.RawGetString("tostring").(*lua.LFunction)
 	v.strictGlobals()
 	v.L.G.Registry.RawSetString(vmKey, &lua.LUserData{Value: v, Env: v.L.Env, Metatable: lua.LNil})
@@ -102,7 +121,7 @@ func (v *VM) Context() context.Context {
 	if v.now.ctx != nil {
 		return v.now.ctx
 	}
-	return v.Tasks.Context()
+	return v.Tasks.Now()
 }
 
 // Run runs a chunk to the end of its main part. name is what positions show.
@@ -130,9 +149,7 @@ func (v *VM) Eval(name, source string) ([]lua.LValue, error) {
 // Show is Eval with a context of its own, whose end stops the evaluation and
 // leaves the state usable. It returns the values as text, nil ones left out.
 func (v *VM) Show(ctx context.Context, name, source string) ([]string, error) {
-	before := v.now.ctx
-	v.now.ctx = ctx
-	defer func() { v.now.ctx = before }()
+	defer v.under(ctx)()
 	values, err := v.Eval(name, source)
 	if err != nil {
 		return nil, err

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ctsh/ctsh/bindings/kernel/child"
 )
 
 // ScratchVar is the environment variable by which a child of [Reexec] knows
@@ -54,35 +54,11 @@ func Reexec(o ReexecOptions) (exitCode int, err error) {
 	if err := home.Close(); err != nil {
 		return 0, err
 	}
-	// The signal at our death is bound to the thread that started the child.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
-	defer signal.Stop(signals)
-
-	child, err := startScratch(o, marker)
+	state, err := child.Run(func() (*exec.Cmd, error) { return startScratch(o, marker) })
 	if err != nil {
 		return 0, err
 	}
-	ended := make(chan struct{})
-	relayed := make(chan struct{})
-	go func() {
-		defer close(relayed)
-		relay(child.Process, signals, ended)
-	}()
-	err = child.Wait()
-	close(ended)
-	<-relayed
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return 0, fmt.Errorf("wait for the scratch: %w", err)
-	}
-	if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal()), nil
-	}
-	return child.ProcessState.ExitCode(), nil
+	return child.ExitCode(state), nil
 }
 
 // InScratch reports whether the program runs inside a scratch made by
@@ -125,23 +101,23 @@ func EnterScratch() error {
 // startScratch starts the child, with the fewest new namespaces that do.
 func startScratch(o ReexecOptions, marker string) (*exec.Cmd, error) {
 	if HasCap(unix.CAP_SYS_ADMIN) {
-		child := o.command(marker)
-		child.SysProcAttr.Cloneflags = unix.CLONE_NEWNET
-		err := child.Start()
+		cmd := o.command(marker)
+		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNET
+		err := cmd.Start()
 		if err == nil {
-			return child, nil
+			return cmd, nil
 		}
 		if !errors.Is(err, unix.EPERM) {
 			return nil, limitHint(fmt.Errorf("start the scratch: %w", err))
 		}
 	}
-	child := o.command(marker)
-	child.SysProcAttr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNET
-	child.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
-	child.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
-	switch err := child.Start(); {
+	cmd := o.command(marker)
+	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNET
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	switch err := cmd.Start(); {
 	case err == nil:
-		return child, nil
+		return cmd, nil
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES):
 		return nil, &PrivilegeError{Op: "start the scratch", Need: "CAP_SYS_ADMIN or a user namespace", Hint: userNSHint(), Err: err}
 	default:
@@ -150,9 +126,9 @@ func startScratch(o ReexecOptions, marker string) (*exec.Cmd, error) {
 }
 
 func (o ReexecOptions) command(marker string) *exec.Cmd {
-	child := exec.Command("/proc/self/exe") // also when the file was moved, or lies where we may not look
+	cmd := exec.Command("/proc/self/exe") // also when the file was moved, or lies where we may not look
 	if o.Path != "" {
-		child = exec.Command(o.Path)
+		cmd = exec.Command(o.Path)
 	}
 	name, args, env := os.Args[0], o.Args, o.Env
 	if o.Path != "" {
@@ -164,11 +140,11 @@ func (o ReexecOptions) command(marker string) *exec.Cmd {
 	if env == nil {
 		env = os.Environ()
 	}
-	child.Args = append([]string{name}, args...)
-	child.Env = slices.Concat(env, []string{marker}) // the last one of a name counts
-	child.Stdin, child.Stdout, child.Stderr = orOurs(o.Stdin, os.Stdin), orOurs(o.Stdout, os.Stdout), orOurs(o.Stderr, os.Stderr)
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
-	return child
+	cmd.Args = append([]string{name}, args...)
+	cmd.Env = slices.Concat(env, []string{marker}) // the last one of a name counts
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = orOurs(o.Stdin, os.Stdin), orOurs(o.Stdout, os.Stdout), orOurs(o.Stderr, os.Stderr)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
+	return cmd
 }
 
 func orOurs(f, ours *os.File) *os.File {

@@ -150,6 +150,7 @@ ct> sub:stop()`).
 // queue; what does not fit is counted as lost.
 func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 	h := s.h
+	c.Raise(h.vm.Room())
 	ctx, cancel := context.WithCancel(h.vm.Tasks.Context())
 	opt := s.opt
 	opt.Filter = s.filter.Events()

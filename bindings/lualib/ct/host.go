@@ -26,6 +26,7 @@ type Options struct {
 	JSON     bool // print writes JSON lines
 	DryRun   bool // apply finds and counts, and changes nothing
 	ReadOnly bool // apply is refused below Lua
+	NoFiles  bool // export writes only to standard output
 }
 
 // Host is what one script does in one network namespace.

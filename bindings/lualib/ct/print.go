@@ -39,6 +39,9 @@ func (f *flows) export(c *registry.Call) int {
 		c.Raise(f.write(c, f.h.opt.Stdout, format))
 		return 0
 	}
+	if f.h.opt.NoFiles {
+		c.Raise(luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script").WithHint(`"-" is standard output`))
+	}
 	tmp, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	c.Raise(err)
 	defer os.Remove(tmp.Name()) // fails after the rename, as it should

@@ -5,7 +5,8 @@
 //
 // One file holds one command; program.go holds the value, root.go the command
 // tree and the global flags, exit.go the exit codes, host.go the one place
-// where the Lua host and the bindings are put together.
+// where the Lua host and the bindings are put together, and worker.go and
+// ownership.go what stands between a script and the machine.
 //
 // It must not hold conntrack or Lua logic of its own, write to os.Stdout or
 // read os.Args anywhere but in FromOS, or do work at init time: `ctsh version`

@@ -27,7 +27,7 @@ It changes nothing and loads no module. Exit codes: 0 usable, 5 no privilege,
 1 not usable.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.enter(opt, func() error { return p.doctor(cmd.Context(), opt) })
+			return p.enter(opt, nil, func() error { return p.doctor(cmd.Context(), opt) })
 		},
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
 	"github.com/ctsh/ctsh/bindings/lualib/ct"
+	"github.com/ctsh/ctsh/bindings/lualib/fs"
+	"github.com/ctsh/ctsh/bindings/lualib/http"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/vm"
 	"github.com/ctsh/ctsh/stdlib"
@@ -19,6 +21,8 @@ type host struct {
 	*vm.VM
 	ct     *ct.Host
 	ns     *netns.NS
+	files  *fs.Host
+	http   *http.Client
 	cancel context.CancelFunc
 }
 
@@ -35,12 +39,13 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	if opt.timeout > 0 {
 		ctx, h.cancel = context.WithTimeout(ctx, time.Duration(opt.timeout))
 	}
-	h.VM = vm.New(ctx, vm.Options{Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir,
-		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv)})
+	h.VM = vm.New(ctx, vm.Options{Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir,
+		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv), Open: opt.open, Allow: opt.allow.Allow})
 	h.Tasks.Lock()
 	h.OpenTasks()
+	h.openModules(p, opt)
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
-		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly})
+		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoFiles: !opt.allow.FS})
 	return h, nil
 }
 
@@ -48,6 +53,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 func (h *host) close() error {
 	h.Tasks.Unlock()
 	h.VM.Close()
+	h.closeModules()
 	h.cancel()
 	err := h.ct.Close()
 	if h.ns != nil {
@@ -120,10 +126,13 @@ func modulePath(getenv func(string) string) []string {
 
 // scratch runs the program again in a scratch namespace, unless it is in one.
 // again tells that it did, with the exit code to end with.
-func (p *Program) scratch() (code int, again bool, err error) {
+func (p *Program) scratch(confined *confinement) (code int, again bool, err error) {
 	if netns.InScratch() {
 		return 0, false, netns.EnterScratch()
 	}
-	code, err = netns.Reexec(netns.ReexecOptions{Args: append([]string{}, p.Args...)})
+	if err := confined.drop(); err != nil {
+		return 0, false, err
+	}
+	code, err = netns.Reexec(netns.ReexecOptions{Args: confined.args(p.Args)})
 	return code, true, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ctsh/ctsh/lua/library"
 	"github.com/ctsh/ctsh/lua/luaerr"
 )
 
@@ -21,6 +22,10 @@ type options struct {
 	dryRun   bool     // every apply becomes a preview
 	readOnly bool     // no socket that could change the kernel is opened
 	chunks   []string // -e, in the order given
+
+	allow  allowance // what a script may reach besides the table
+	trust  bool      // root runs files that others can write
+	memory memory    // what a script may use of it; 0 is no bound
 }
 
 // execute parses the command line and runs the command it names.
@@ -42,8 +47,15 @@ func (p *Program) rootCommand(opt *options) *cobra.Command {
   ctsh -e CHUNK [args]  run a piece of Lua
   ctsh - [args]         run the script on standard input
 
-Exit codes: 0 done, 1 script error, 2 usage or syntax, 3 guard, 4 events lost under
---strict-loss, 5 no privilege, 6 partial failure, 124 --timeout, 130 interrupt.`,
+As root, ctsh runs files only that are root's and that nobody else can write,
+with every directory on the way (one with the sticky bit, such as /tmp, may be
+writable), and so with what they require. -e and standard input are not looked
+at, nor is a file with --trust. With --scratch such a file of others does run,
+but with --allow none and no way out of the scratch.
+
+Exit codes: 0 done, 1 script error or more memory than --memory, 2 usage or
+syntax, 3 guard, 4 events lost under --strict-loss, 5 no privilege or a file
+that root does not run, 6 partial failure, 124 --timeout, 130 interrupt.`,
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -66,6 +78,10 @@ Exit codes: 0 done, 1 script error, 2 usage or syntax, 3 guard, 4 events lost un
 	global.BoolVar(&opt.json, "json", false, "machine-readable output")
 	global.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, change nothing")
 	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change")
+	global.Var(&opt.memory, "memory", "end a script that needs more than `SIZE` (256MiB, 1GiB; at least 96MiB)\nwith exit code 1; each program it starts has the same bound")
+	opt.allow.Allow = library.AllowAll
+	global.Var(&opt.allow, "allow", "let scripts use what is in `LIST`: exec, net, fs; or all or none")
+	global.BoolVar(&opt.trust, "trust", false, "as root, run files that others can write: who can write one is root then")
 
 	root.AddCommand(p.runCommand(opt), p.doctorCommand(opt), p.versionCommand(opt))
 	return root
@@ -78,6 +94,9 @@ func (o *options) check(cmd *cobra.Command) error {
 	}
 	if cmd.HasParent() && len(o.chunks) > 0 {
 		return usagef("-e does not go together with the command %q", cmd.Name())
+	}
+	if o.memory != 0 && cmd.HasParent() && cmd.Name() != "run" {
+		return usagef("--memory goes with a script, not with the command %q", cmd.Name())
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (p *Program) runCommand(opt *options) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.enter(opt, func() error { return p.runFile(cmd.Context(), opt, args[0], args[1:]) })
+			return p.isolate(opt, args[0], func() error { return p.runFile(cmd.Context(), opt, args[0], args[1:]) })
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
@@ -35,31 +35,50 @@ func (p *Program) runCommand(opt *options) *cobra.Command {
 // start is ctsh without a command: a chunk, a file, standard input or the
 // prompt.
 func (p *Program) start(ctx context.Context, opt *options, args []string) error {
-	return p.enter(opt, func() error {
-		switch {
-		case len(opt.chunks) > 0:
-			return p.runSource(ctx, opt, "-e", ".", strings.Join(opt.chunks, "\n"), args)
-		case len(args) > 0:
-			return p.runFile(ctx, opt, args[0], args[1:])
-		case p.StdinTTY && p.StdoutTTY:
-			return p.prompt(ctx, opt)
-		}
-		return p.runFile(ctx, opt, "-", nil)
-	})
+	switch {
+	case len(opt.chunks) > 0:
+		return p.isolate(opt, "", func() error { return p.runSource(ctx, opt, "-e", ".", strings.Join(opt.chunks, "\n"), args) })
+	case len(args) > 0:
+		return p.isolate(opt, args[0], func() error { return p.runFile(ctx, opt, args[0], args[1:]) })
+	case p.StdinTTY && p.StdoutTTY:
+		return p.isolate(opt, "", func() error { return p.prompt(ctx, opt) })
+	}
+	return p.isolate(opt, "-", func() error { return p.runFile(ctx, opt, "-", nil) })
 }
 
-// enter runs fn where the flags say: here, or again in a scratch namespace.
-func (p *Program) enter(opt *options, fn func() error) error {
+// isolate runs fn where the flags say: here, or again in a scratch namespace,
+// in a worker with bounded memory, or in both. file is the script, "-" standard
+// input and "" neither.
+func (p *Program) isolate(opt *options, file string, fn func() error) error {
+	confined, err := opt.confine(file)
+	if err != nil {
+		return err
+	}
+	what := file
+	switch {
+	case file == "-":
+		what = "stdin"
+	case file == "" && len(opt.chunks) > 0:
+		what = "-e"
+	case file == "":
+		what = "the prompt"
+	}
+	return p.enter(opt, confined, func() error { return p.bounded(opt, what, fn) })
+}
+
+// enter runs fn where --scratch says: here, or again in a scratch namespace.
+func (p *Program) enter(opt *options, confined *confinement, fn func() error) error {
 	if !opt.scratch {
 		return fn()
 	}
-	code, again, err := p.scratch()
+	code, again, err := p.scratch(confined)
 	switch {
 	case err != nil:
 		return err
 	case !again:
 		return fn()
 	case code != 0:
+		confined.tell(p.Stderr, code)
 		return &exitStatus{code}
 	}
 	return nil
@@ -74,9 +93,12 @@ func (p *Program) runFile(ctx context.Context, opt *options, path string, args [
 		name, dir = "stdin", "."
 		source, err = readSource(p.Stdin)
 	} else {
-		source, err = readFile(path)
+		source, err = opt.readFile(path)
 	}
+	var refused *luaerr.Error
 	switch {
+	case errors.As(err, &refused):
+		return refused
 	case errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(path, "./"):
 		return usagef("no command or script %q%s", path, meant(path))
 	case err != nil:
@@ -92,8 +114,8 @@ const sourceLimit = 1 << 20
 
 func readSource(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, sourceLimit)) }
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func (o *options) readFile(path string) ([]byte, error) {
+	f, err := o.open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -13,6 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // scripts that the group can write are not for root
 	testscript.Main(m, map[string]func(){
 		"ctsh": func() { os.Exit(FromOS().Main(context.Background())) },
 	})
@@ -28,8 +30,13 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
-			if name == "scratch" { // may make namespaces
+			switch name {
+			case "scratch": // may make namespaces
 				return canScratch(), nil
+			case "root": // of the machine
+				return new(options).guarded(), nil
+			case "memory": // may be bounded
+				return !race, nil
 			}
 			return false, fmt.Errorf("no condition %q", name)
 		},

@@ -1,4 +1,4 @@
-package netns
+package child
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passedOn are the signals that the parent of a scratch does not act on
+// passedOn are the signals that a parent leaves to its child and does not act on
 // itself.
 var passedOn = []os.Signal{
 	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH,

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"github.com/ctsh/ctsh/bindings/lualib/exec"
+	"github.com/ctsh/ctsh/bindings/lualib/fs"
+	"github.com/ctsh/ctsh/bindings/lualib/http"
+	"github.com/ctsh/ctsh/bindings/lualib/json"
+	"github.com/ctsh/ctsh/bindings/lualib/log"
+	"github.com/ctsh/ctsh/lua/keyed"
+)
+
+// openModules adds what scripts use beside connection tracking. What --allow
+// does not grant is absent.
+func (h *host) openModules(p *Program, opt *options) {
+	keyed.Open(h.VM, nil)
+	json.Open(h.VM)
+	log.Open(h.VM, log.Options{Stderr: p.Stderr, TTY: p.StderrTTY, Getenv: p.Getenv})
+	if opt.allow.FS {
+		h.files = fs.Open(h.VM)
+	}
+	if opt.allow.Exec {
+		exec.Open(h.VM)
+	}
+	if opt.allow.Net {
+		h.http = http.Open(h.VM, http.Options{})
+	}
+}
+
+// closeModules gives back what they hold, once the script has ended.
+func (h *host) closeModules() {
+	if h.files != nil {
+		h.files.Close()
+	}
+	if h.http != nil {
+		h.http.Close()
+	}
+}
