@@ -23,7 +23,7 @@ func TestHostileScripts(t *testing.T) {
 	if len(archive.Files) < 60 {
 		t.Fatalf("only %d scripts", len(archive.Files))
 	}
-	const deadline, grace = 400 * time.Millisecond, 2 * time.Second
+	const grace = 2 * time.Second
 	before := runtime.NumGoroutine()
 	neighbour := New(context.Background(), Options{})
 	defer neighbour.Close()
@@ -37,6 +37,10 @@ func TestHostileScripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(file.Name, ".lua"), func(t *testing.T) {
 			first, _, _ := strings.Cut(string(file.Data), "\n")
 			want := strings.TrimPrefix(first, "-- ")
+			deadline := 20 * time.Second // of those that end by themselves
+			if want == "deadline" {
+				deadline = 400 * time.Millisecond
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
 			began := time.Now()
