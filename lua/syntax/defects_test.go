@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -46,9 +47,10 @@ var defects = []struct{ name, source, want string }{
 	{"goto", "local n = 0 local function inc() n = n + 1 end for i = 1, 3 do if i == 2 then goto skip end inc() ::skip:: end return show(n)", "2 "},
 	{"goto back", "local n, i = 0, 0 local function inc() n = n + 1 end ::top:: inc() i = i + 1 if i < 3 then goto top end return show(n)", "3 "},
 	{"loop that begins with a jump", "local n = 0 for _, v in ipairs{1, 2, 3} do if false then n = 100 end n = n + v end return show(n)", "6 "},
-	{"loop that breaks at once", "local n = 0 for _ in pairs{1} do break end for _ in pairs{1, 2} do n = n + 1 if n > 0 and false then break end end return show(n)", "2 "},
-	{"condition that begins with a jump", "local i = 0 while (false and g) or i < 3 do i = i + 1 end return show(i)", "3 "},
-	{"goto to a jump", "local i = 0 ::top:: if false then i = 50 end i = i + 1 if i < 3 then goto top end return show(i)", "3 "},
+	{"loop that breaks at once", "local n = 0 if unset then n = 7 end for _ in pairs{1, 2} do break end n = n + 1 return show(n)", "1 "},
+	{"condition that begins with a jump", "local i = 0 if unset then i = 7 end while (false and unset) or i < 3 do i = i + 1 end return show(i)", "3 "},
+	{"repeat that begins with a jump", "local i = 0 if unset then i = 7 end repeat if false then i = 50 end i = i + 1 until i >= 3 return show(i)", "3 "},
+	{"goto to a jump", "local i = 0 if unset then i = 7 end ::top:: if false then i = 50 end i = i + 1 if i < 3 then goto top end return show(i)", "3 "},
 	{"iterator without a state", "do local a, b, c = 1, 2, 3 end local seen for x in function(s, c) seen = show(s, c) end do end return seen", "nil nil "},
 	{"state from a call", "local function f() return {1, 2}, nil end local n = 0 for k in next, f() do n = n + k end return show(n)", "3 "},
 	{"control from a call", "local n = 0 for k in next, {5, 6, 7}, (one()) do n = n + k end return show(n)", "5 "},
@@ -88,7 +90,7 @@ func TestDefects(t *testing.T) {
 // TestDefectsOfTheLibrary fails for a repair that is not needed any more.
 func TestDefectsOfTheLibrary(t *testing.T) {
 	for _, d := range defects {
-		if got := result(lua.Compile, values+d.source); got == d.want {
+		if got := resultWithin(time.Second, lua.Compile, values+d.source); got == d.want {
 			t.Errorf("%s: the plain compiler does it right: drop the repair", d.name)
 		}
 	}

@@ -58,11 +58,16 @@ func reference(t *testing.T, interpreter string, chunks []string) []string {
 type compiler func([]ast.Stmt, string) (*lua.FunctionProto, error)
 
 // result is what a chunk returns when a compiler made it, as text.
-func result(compile compiler, source string) (text string) {
+func result(compile compiler, source string) string {
+	return resultWithin(20*time.Second, compile, source)
+}
+
+// resultWithin is "error" also for a chunk that takes longer.
+func resultWithin(limit time.Duration, compile compiler, source string) (text string) {
 	L := lua.NewState(lua.Options{RegistrySize: 1024, RegistryMaxSize: 1 << 16, RegistryGrowStep: 1024})
 	L.OpenLibs()
 	defer L.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	L.SetContext(ctx)
 	defer func() {

@@ -209,6 +209,7 @@ func (w *walk) expression(slot *ast.Expr, at place) {
 	case *ast.TableExpr:
 		w.table(p, slot, e)
 	case *ast.FuncCallExpr:
+		given(e)
 		p.expr(&e.Func, &e.Receiver)
 		w.constant(at.fn, e.Method, line)
 		p.exprs(e.Args)

@@ -2,6 +2,8 @@ package ct
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
+	"github.com/ctsh/ctsh/lua/syntax"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
@@ -135,6 +138,7 @@ func filterFrom(c *registry.Call, n int) (f query.Filter, all bool) {
 	if _, ok := allType.Is(c.Get(n)); ok {
 		return query.Filter{}, true
 	}
+	mustBeGiven(c, c.Get(n).(*lua.LTable))
 	x, err := value.ToGo(c.Get(n))
 	if err != nil {
 		c.Bad("filter", "%s", err)
@@ -143,9 +147,31 @@ func filterFrom(c *registry.Call, n int) (f query.Filter, all bool) {
 	if list, isList := x.([]any); isList && len(list) > 0 {
 		c.Bad("filter", "want field = value, got a list")
 	}
+	delete(fields, syntax.GivenKey)
 	f, err = query.Compile(fields)
 	c.Raise(fail(err))
 	return f, false
+}
+
+// mustBeGiven refuses a filter of which some value is nil: Lua leaves it out,
+// and what is left would select more than was meant.
+func mustBeGiven(c *registry.Call, t *lua.LTable) {
+	names, _ := t.RawGetString(syntax.GivenKey).(lua.LString)
+	for _, name := range strings.Fields(string(names)) {
+		name, items, isList := strings.Cut(name, "#")
+		v := t.RawGetString(name)
+		if v == lua.LNil {
+			c.Bad(name, "nil; leave the field out to select any")
+		}
+		list, ok := v.(*lua.LTable)
+		if n, err := strconv.Atoi(items); isList && ok && err == nil {
+			for i := 1; i <= n; i++ {
+				if list.RawGetInt(i) == lua.LNil {
+					c.Bad(name, "item %d of the list is nil", i)
+				}
+			}
+		}
+	}
 }
 
 func tableFrom(c *registry.Call) wire.Table {
