@@ -10,6 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/luaerr"
 )
 
@@ -218,8 +219,10 @@ func trace(stack string) string {
 }
 
 // Explain renders an error with its source line and, where it says more than
-// that, its traceback.
-func (v *VM) Explain(err error) string {
+// that, its traceback, without anything that a terminal would act on.
+func (v *VM) Explain(err error) string { return escape.Text(explain(err)) }
+
+func explain(err error) string {
 	s := err.Error()
 	var e *luaerr.Error
 	if !errors.As(err, &e) {

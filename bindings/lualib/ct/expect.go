@@ -9,6 +9,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/registry"
 )
 
@@ -87,7 +88,7 @@ true`).
 	Text(func(x *expectation) string { return expectText(&x.e) })
 
 func expectText(e *wire.Expect) string {
-	return fmt.Sprintf("expect %s of %s, helper %s, %d s", e.Tuple, e.Master, e.Helper, e.Timeout)
+	return fmt.Sprintf("expect %s of %s, helper %s, %d s", e.Tuple, e.Master, escape.Terminal(e.Helper), e.Timeout)
 }
 
 // expects are the expectations of a namespace.

@@ -9,6 +9,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/registry"
 )
 
@@ -139,7 +140,7 @@ func jsonOf(e *wire.Entry) string {
 			b = append(b, text...)
 		}
 	}
-	return string(append(b, '}'))
+	return string(escape.JSON(append(b, '}')))
 }
 
 // textOf renders a flow in one line: what it is, where it goes, and what is
@@ -149,7 +150,7 @@ func textOf(e *wire.Entry) string {
 	add := func(name string) {
 		f, _ := query.Lookup(name)
 		if v, ok := f.Get(e); ok {
-			s += " " + name + "=" + f.Format(v)
+			s += " " + name + "=" + escape.Terminal(f.Format(v))
 		}
 	}
 	if e.Has(wire.HasState) {

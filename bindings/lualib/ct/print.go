@@ -2,7 +2,6 @@ package ct
 
 import (
 	"bufio"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 )
@@ -56,18 +56,15 @@ func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
 	w := bufio.NewWriterSize(to, 64<<10)
 	switch format {
 	case "csv", "tsv":
-		rows := csv.NewWriter(w)
+		sep, cell := ",", escape.CSV
 		if format == "tsv" {
-			rows.Comma = '\t'
+			sep, cell = "\t", escape.Terminal
 		}
-		if err := rows.Write(query.Names()); err != nil {
-			return err
-		}
-		f.stream(c, f.q, func(fl *flow) bool { return rows.Write(cells(fl.e)) == nil })
-		rows.Flush()
-		if err := rows.Error(); err != nil {
-			return err
-		}
+		fmt.Fprintln(w, strings.Join(query.Names(), sep))
+		f.stream(c, f.q, func(fl *flow) bool {
+			_, err := fmt.Fprintln(w, strings.Join(cells(fl.e, cell), sep))
+			return err == nil
+		})
 	case "json":
 		sep := "[\n"
 		f.stream(c, f.q, func(fl *flow) bool {
@@ -88,22 +85,19 @@ func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
 	return w.Flush()
 }
 
-// cells are the fields of a flow as text, "" for one that it lacks.
-func cells(e *wire.Entry) []string {
+// cells are the fields of a flow as text, "" for one that it lacks. Numbers
+// need no escape.
+func cells(e *wire.Entry, escaped func(string) string) []string {
 	fields := query.Fields()
 	row := make([]string, len(fields))
 	for i := range fields {
-		if v, ok := fields[i].Get(e); ok {
-			row[i] = escapeCell(fields[i].Format(v))
+		v, ok := fields[i].Get(e)
+		if !ok {
+			continue
+		}
+		if row[i] = fields[i].Format(v); fields[i].Kind == query.Text || fields[i].Kind == query.Labels || fields[i].Kind == query.Parent {
+			row[i] = escaped(row[i])
 		}
 	}
 	return row
-}
-
-// escapeCell keeps a spreadsheet from taking text for a formula.
-func escapeCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

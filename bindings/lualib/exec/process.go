@@ -84,7 +84,7 @@ func (p *process) text() string {
 		if len(s.kept) == 0 {
 			continue
 		}
-		text := harmless(string(s.kept[:min(len(s.kept), most)]))
+		text := escape.Text(string(s.kept[:min(len(s.kept), most)]))
 		if more := len(s.kept) - most; more > 0 {
 			text += fmt.Sprintf("\n... (%d bytes more)", more)
 		}
@@ -100,21 +100,6 @@ func (p *process) text() string {
 		parts = append(parts, p.ending())
 	}
 	return strings.Join(parts, "\n")
-}
-
-// harmless keeps lines and tabs, and writes as escapes whatever else a terminal
-// acts on.
-func harmless(text string) string {
-	var b strings.Builder
-	for {
-		i := strings.IndexAny(text, "\n\t")
-		if i < 0 {
-			return b.String() + escape.Terminal(text)
-		}
-		b.WriteString(escape.Terminal(strings.TrimSuffix(text[:i], "\r")))
-		b.WriteByte(text[i])
-		text = text[i+1:]
-	}
 }
 
 // MarshalJSON makes the fields an object.
