@@ -19,7 +19,7 @@ build: ## build ./ctsh
 	CGO_ENABLED=0 $(GO) build -trimpath -o ctsh ./cmd/ctsh
 
 tools:
-	@.ci/tools conntrack nft ip lua5.1 tmux lua-penlight lua-inspect lua-dkjson lua-argparse lua-say
+	@.ci/tools conntrack nft ip tmux lua5.1 lua5.2 lua-penlight lua-inspect lua-dkjson lua-argparse lua-say
 
 test: tools ## every test, as root or as an ordinary user
 	$(GO) test -timeout $(TIMEOUT) $(PKGS)

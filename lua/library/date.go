@@ -15,6 +15,9 @@ import (
 // 100 000 000, well below where the calendar of Go goes wrong.
 const maxTime = 1 << 51
 
+// universal is the zone of times that a "!" asks for, under its name in C.
+var universal = time.FixedZone("GMT", 0)
+
 // osDate writes a time, now if none is given, as a format of strftime says, in
 // the C locale; or makes a table of it for the format "*t". A "!" before the
 // format asks for universal time.
@@ -32,7 +35,7 @@ func osDate(L *lua.LState) int {
 		t = time.Unix(int64(f), 0)
 	}
 	if strings.HasPrefix(format, "!") {
-		format, t = format[1:], t.UTC()
+		format, t = format[1:], t.In(universal)
 	}
 	if strings.HasPrefix(format, "*t") {
 		L.Push(dateFields(L, t))
@@ -46,10 +49,7 @@ func osDate(L *lua.LState) int {
 			if i++; i == len(format) {
 				a.raise(luaerr.EPARSE, `bad argument "format" of os.date: a %% at the end`)
 			}
-			if i+1 < len(format) && (format[i] == 'E' || format[i] == 'O') {
-				i++ // asks for the form of another locale
-			}
-			ok := false
+			var ok bool
 			if s, ok = d.conversion(format[i]); !ok {
 				a.raise(luaerr.EPARSE, `bad argument "format" of os.date: invalid conversion %q`, "%"+format[i:i+1])
 			}

@@ -204,6 +204,9 @@ func (l *ioLib) tmpFile(L *lua.LState) int {
 
 // typeOf is io.type: "file", "closed file", or nil for anything else.
 func (l *ioLib) typeOf(L *lua.LState) int {
+	if L.GetTop() == 0 {
+		l.args(L, "io.type").bad(1, "value", "a value is missing")
+	}
 	kind := lua.LNil
 	if ud, ok := L.Get(1).(*lua.LUserData); ok {
 		if f, ok := ud.Value.(*file); ok {

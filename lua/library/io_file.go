@@ -74,12 +74,17 @@ func refused(L *lua.LState) int {
 	return 3
 }
 
-// failure is the result of one that failed; an interruption goes on.
+// failure is the result of one that failed, without the name of the file; an
+// interruption goes on.
 func (a *ioArgs) failure(err error) int {
 	var e *luaerr.Error
 	var exit *luaerr.Exit
 	if errors.As(err, &e) || errors.As(err, &exit) {
 		luaerr.Raise(a.L, err)
+	}
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err
 	}
 	return outcome(a.L, err)
 }
@@ -159,8 +164,7 @@ func (a *ioArgs) output(f *file, s string) error {
 	if err != nil {
 		f.closed = true
 		go func() {
-			<-done
-			_ = f.os.Close()
+			_ = errors.Join(<-done, f.os.Close())
 		}()
 		return err
 	}

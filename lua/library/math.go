@@ -3,6 +3,7 @@ package library
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -54,9 +55,13 @@ func OpenMath(L *lua.LState) {
 
 // log10 is exact for powers of ten, which that of Go is not.
 func log10(x float64) float64 {
+	const near = 1e-9
 	y := math.Log10(x)
-	if n := math.Round(y); math.Abs(n) < 400 && math.Pow10(int(n)) == x {
-		return n
+	n := math.Round(y)
+	if math.Abs(y-n) < near {
+		if power, err := strconv.ParseFloat("1e"+strconv.Itoa(int(n)), 64); err == nil && power == x {
+			return n
+		}
 	}
 	return y
 }
@@ -73,7 +78,7 @@ func mathModf(L *lua.LState) int {
 	x := stringArgs{L, "math.modf"}.float(1, "x")
 	whole, fraction := math.Modf(x)
 	if math.IsInf(x, 0) {
-		fraction = 0
+		fraction = math.Copysign(0, x)
 	}
 	L.Push(lua.LNumber(whole))
 	L.Push(lua.LNumber(fraction))

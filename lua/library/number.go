@@ -19,25 +19,21 @@ func OpenNumber(L *lua.LState) {
 }
 
 // FormatNumber writes a number as Lua 5.1 does: 14 digits, and an exponent
-// where there would be more before the point. NaN has no sign.
+// where there would be more before the point. Neither NaN nor 0 has a sign:
+// that of NaN means nothing, and the interpreter has -4 % 2 be -0.
 func FormatNumber(f float64) string {
-	if n := int64(f); float64(n) == f && n > -1e14 && n < 1e14 && (n != 0 || !math.Signbit(f)) {
-		return strconv.FormatInt(n, 10)
-	}
-	return string(appendNumber(nil, f))
-}
-
-func appendNumber(b []byte, f float64) []byte {
+	const digits, most = 14, 1e14
 	switch {
+	case f > -most && f < most && float64(int64(f)) == f:
+		return strconv.FormatInt(int64(f), 10)
 	case f != f:
-		return append(b, "nan"...)
+		return "nan"
 	case math.IsInf(f, 1):
-		return append(b, "inf"...)
+		return "inf"
 	case math.IsInf(f, -1):
-		return append(b, "-inf"...)
+		return "-inf"
 	}
-	const digits = 14
-	return strconv.AppendFloat(b, f, 'g', digits, 64)
+	return strconv.FormatFloat(f, 'g', digits, 64)
 }
 
 // ParseNumber reads a number as Lua 5.1 does: decimal or hexadecimal, with

@@ -80,18 +80,20 @@ func osTime(L *lua.LState) int {
 	return 1
 }
 
-// shifted reads the clock of t as daylight saving time, or as not, where the
-// zone has both in that year.
+// shifted reads the clock of t as daylight saving time, or as not. A zone that
+// has none that year would be an hour ahead with it.
 func shifted(t time.Time, dst bool) time.Time {
-	const halfYear = 6
-	for _, months := range []int{-halfYear, halfYear} {
+	for _, months := range []int{-3, 3, -6, 6} {
 		if other := t.AddDate(0, months, 0); other.IsDST() == dst {
 			_, is := t.Zone()
 			_, asked := other.Zone()
 			return t.Add(time.Duration(is-asked) * time.Second)
 		}
 	}
-	return t
+	if dst {
+		return t.Add(-time.Hour)
+	}
+	return t.Add(time.Hour)
 }
 
 // dateTable is the argument of os.time.
@@ -169,7 +171,7 @@ func reason(err error) string {
 	case errors.As(err, &l):
 		return l.Old + ": " + capital(l.Err)
 	}
-	return err.Error()
+	return capital(err)
 }
 
 func capital(err error) string {

@@ -13,7 +13,7 @@ const (
 	// MaxItems is the longest list: for keys from here on a table is a hash,
 	// and # does not count them. The interpreter fills an array up to the
 	// largest key below, whatever is in between, in one step that nothing can
-	// interrupt: 32 MiB and a tenth of a second here, minutes where it has it.
+	// interrupt: 32 MiB and a fifth of a second here, gigabytes where it has it.
 	MaxItems = 1<<21 - 1
 
 	// maxResults is how many values unpack and select return at most. They
@@ -32,11 +32,13 @@ func OpenTable(L *lua.LState) {
 	table := L.RegisterModule(lua.TabLibName, nil).(*lua.LTable)
 	for name, fn := range map[string]lua.LGFunction{
 		"concat": tableConcat, "getn": tableGetN, "insert": tableInsert, "maxn": tableMaxN, "pack": tablePack,
-		"remove": tableRemove, "sort": tableSort, "unpack": unpack,
+		"remove": tableRemove, "sort": tableSort,
 	} {
 		table.RawSetString(name, L.NewFunction(fn))
 	}
-	L.G.Global.RawSetString("unpack", L.NewFunction(unpack))
+	unpack := L.NewFunction(unpack)
+	table.RawSetString("unpack", unpack)
+	L.G.Global.RawSetString("unpack", unpack)
 	L.G.Global.RawSetString("select", L.NewFunction(selectArgs))
 }
 

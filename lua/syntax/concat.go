@@ -30,7 +30,7 @@ func (w *walk) concat(p *parts, slot *ast.Expr, e *ast.StringConcatOpExpr) {
 	made := call(at(&ast.StringExpr{Value: concatMark}, line), line, operands...)
 	made.AdjustRet = true
 	*slot = made
-	w.constant(p.at.fn, concatMark, line)
+	w.constant(p.at.fn, literalKey{text: concatMark}, line)
 	p.exprs(made.Args)
 }
 

@@ -19,9 +19,15 @@ func (w *walk) spend(n, line int) {
 	}
 }
 
-// constant counts a use of a constant; "" is none, or costs nothing.
-func (w *walk) constant(fn *function, value any, line int) {
-	if value == "" {
+// literalKey is a constant of a function.
+type literalKey struct {
+	text   string
+	number float64
+}
+
+// constant counts a use of a constant. The zero one is none, or costs nothing.
+func (w *walk) constant(fn *function, value literalKey, line int) {
+	if value == (literalKey{}) {
 		return
 	}
 	at, known := fn.consts[value]
@@ -35,7 +41,7 @@ func (w *walk) constant(fn *function, value any, line int) {
 // ident counts a use of a name, which is that of a variable or a constant.
 func (w *walk) ident(fn *function, name string, line int) {
 	w.spend(fn.outer+fn.names, line)
-	w.constant(fn, name, line)
+	w.constant(fn, literalKey{text: name}, line)
 }
 
 // folding counts an operation. The compiler looks anew at each part of a chain

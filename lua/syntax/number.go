@@ -13,7 +13,7 @@ import (
 func (w *walk) number(e *ast.NumberExpr) float64 {
 	v, ok := literal(e.Value)
 	if !ok {
-		w.fail(e.Line(), "", "malformed number %q", e.Value)
+		w.fail(e.Line(), "", "malformed number %q", strings.TrimRight(e.Value, " \t\r\n"))
 	}
 	e.Value = strconv.FormatFloat(v, 'g', -1, 64)
 	return v

@@ -158,8 +158,8 @@ func (m *mover) remaining(e ast.Expr, n int) {
 
 func (m *mover) call() *ast.FuncCallExpr {
 	m.flush()
-	body := append(m.stores, at(&ast.ReturnStmt{Exprs: []ast.Expr{m.ident("(table)")}}, m.line))
-	fn := at(&ast.FunctionExpr{ParList: &ast.ParList{HasVargs: m.vararg, Names: m.params}, Stmts: body}, m.line)
+	m.stores = append(m.stores, at(&ast.ReturnStmt{Exprs: []ast.Expr{m.ident("(table)")}}, m.line))
+	fn := at(&ast.FunctionExpr{ParList: &ast.ParList{HasVargs: m.vararg, Names: m.params}, Stmts: m.stores}, m.line)
 	made := call(fn, m.line, m.args...)
 	made.AdjustRet = true
 	return made

@@ -37,12 +37,12 @@ func CheckText(source, name string) error {
 // a bad escape, 0 for nowhere.
 func quoted(s string, from int) (end, bad int) {
 	for i := from + 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == s[from]:
+		switch s[i] {
+		case s[from]:
 			return i + 1, 0
-		case c == '\n':
+		case '\n':
 			return i, 0
-		case c == '\\':
+		case '\\':
 			if i+3 < len(s) && s[i+1:i+4] > "255" && s[i+1:i+4] <= "999" && digits(s[i+1:i+4]) {
 				return 0, i
 			}

@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -37,10 +39,10 @@ type place struct {
 
 // function is one that is being visited.
 type function struct {
-	outer  int         // names of variables in the functions around it
-	names  int         // names declared so far
-	consts map[any]int // where each one stands in the list of them
-	folded int         // constants that the compiler works out
+	outer  int                // names of variables in the functions around it
+	names  int                // names declared so far
+	consts map[literalKey]int // where each one stands in the list of them
+	folded int                // constants that the compiler works out
 	labels int
 }
 
@@ -50,7 +52,7 @@ type function struct {
 // take long to compile.
 func repair(chunk []ast.Stmt, name string, calls bool) ([]ast.Stmt, error) {
 	w := &walk{name: name, calls: calls}
-	w.push(task{stmts: &chunk, at: place{fn: &function{consts: map[any]int{}}}})
+	w.push(task{stmts: &chunk, at: place{fn: &function{consts: map[literalKey]int{}}}})
 	for len(w.stack) > 0 && w.err == nil {
 		t := w.stack[len(w.stack)-1]
 		w.stack = w.stack[:len(w.stack)-1]
@@ -79,17 +81,22 @@ func (w *walk) fail(line int, hint, format string, args ...any) {
 	}
 }
 
-// parts are the tasks for the parts of a node, in the order of the text.
+// parts pushes the tasks for the parts of a node, in the order of the text
+// until visit turns them round, so that the first is done first.
 type parts struct {
 	w    *walk
 	at   place
-	list []task
+	from int // where they begin
 }
+
+func (w *walk) parts(at place) parts { return parts{w, at, len(w.stack)} }
+
+func (p *parts) visit() { slices.Reverse(p.w.stack[p.from:]) }
 
 func (p *parts) expr(slots ...*ast.Expr) {
 	for _, s := range slots {
 		if *s != nil {
-			p.list = append(p.list, task{expr: s, at: p.at})
+			p.w.push(task{expr: s, at: p.at})
 		}
 	}
 }
@@ -101,18 +108,11 @@ func (p *parts) exprs(list []ast.Expr) {
 }
 
 func (p *parts) block(stmts *[]ast.Stmt, at place) {
-	p.list = append(p.list, task{stmts: stmts, at: at})
+	p.w.push(task{stmts: stmts, at: at})
 }
 
 func (p *parts) done(after func()) {
-	p.list = append(p.list, task{after: after, at: p.at})
-}
-
-// visit pushes the tasks so that the first is done first.
-func (p *parts) visit() {
-	for i := len(p.list) - 1; i >= 0; i-- {
-		p.w.push(p.list[i])
-	}
+	p.w.push(task{after: after, at: p.at})
 }
 
 // deeper refuses what is nested too deep. line is that of the node.
@@ -125,13 +125,13 @@ func (w *walk) deeper(at place, line int) bool {
 }
 
 func (w *walk) statements(list []ast.Stmt, at place) {
-	p := &parts{w: w, at: at}
+	p := w.parts(at)
 	for i := range list {
 		if w.deeper(at, list[i].Line()) {
 			return
 		}
 		list[i] = repaired(list[i])
-		w.statement(p, list[i], at)
+		w.statement(&p, list[i], at)
 		if jump, ok := list[i].(*ast.GotoStmt); ok {
 			list[i] = left(jump)
 		}
@@ -174,7 +174,7 @@ func (w *walk) statement(p *parts, s ast.Stmt, at place) {
 		w.loop(p, &s.Stmts, at)
 	case *ast.FuncDefStmt:
 		p.expr(&s.Name.Func, &s.Name.Receiver)
-		w.constant(at.fn, s.Name.Method, s.Line())
+		w.constant(at.fn, literalKey{text: s.Name.Method}, s.Line())
 		w.function(p, s.Func, at)
 	case *ast.ReturnStmt:
 		p.exprs(s.Exprs)
@@ -193,32 +193,32 @@ func (w *walk) expression(slot *ast.Expr, at place) {
 	if w.deeper(at, line) {
 		return
 	}
-	p := &parts{w: w, at: at}
+	p := w.parts(at)
 	switch e := (*slot).(type) {
 	case *ast.NumberExpr:
-		w.constant(at.fn, w.number(e), line)
+		w.constant(at.fn, literalKey{number: w.number(e)}, line)
 	case *ast.StringExpr:
 		if e.Value == concatMark {
 			w.fail(line, "", "a string that stands for something else: %q", e.Value)
 		}
-		w.constant(at.fn, e.Value, line)
+		w.constant(at.fn, literalKey{text: e.Value}, line)
 	case *ast.IdentExpr:
 		w.ident(at.fn, e.Value, line)
 	case *ast.AttrGetExpr:
 		p.expr(&e.Object, &e.Key)
 	case *ast.TableExpr:
-		w.table(p, slot, e)
+		w.table(&p, slot, e)
 	case *ast.FuncCallExpr:
 		given(e)
 		p.expr(&e.Func, &e.Receiver)
-		w.constant(at.fn, e.Method, line)
+		w.constant(at.fn, literalKey{text: e.Method}, line)
 		p.exprs(e.Args)
 	case *ast.LogicalOpExpr:
 		p.expr(&e.Lhs, &e.Rhs)
 	case *ast.RelationalOpExpr:
 		p.expr(&e.Lhs, &e.Rhs)
 	case *ast.StringConcatOpExpr:
-		w.concat(p, slot, e)
+		w.concat(&p, slot, e)
 	case *ast.ArithmeticOpExpr:
 		w.folding(at, line, e.Lhs, e.Rhs)
 		p.expr(&e.Lhs, &e.Rhs)
@@ -230,7 +230,7 @@ func (w *walk) expression(slot *ast.Expr, at place) {
 	case *ast.UnaryLenOpExpr:
 		p.expr(&e.Expr)
 	case *ast.FunctionExpr:
-		w.function(p, e, at)
+		w.function(&p, e, at)
 	}
 	p.visit()
 }
@@ -240,6 +240,6 @@ func (w *walk) function(p *parts, e *ast.FunctionExpr, at place) {
 	for l := at.loop; l != nil && !l.closures; l = l.outer {
 		l.closures = true
 	}
-	fn := &function{outer: at.fn.outer + at.fn.names, names: len(e.ParList.Names) + 2, consts: map[any]int{}}
+	fn := &function{outer: at.fn.outer + at.fn.names, names: len(e.ParList.Names) + 2, consts: map[literalKey]int{}}
 	p.block(&e.Stmts, place{fn: fn, depth: at.depth})
 }

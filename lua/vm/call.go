@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/lua/library"
 	"github.com/ctsh/ctsh/lua/luaerr"
 )
 
@@ -52,8 +53,10 @@ func (v *VM) attempt(fn *lua.LFunction, want int, args []lua.LValue) (results []
 
 // text is what tostring returns for a value, its __tostring called protected.
 func (v *VM) text(x lua.LValue) (string, error) {
-	switch x.(type) {
+	switch x := x.(type) {
 	case *lua.LTable, *lua.LUserData:
+	case lua.LNumber:
+		return library.FormatNumber(float64(x)), nil
 	default:
 		return x.String(), nil
 	}
