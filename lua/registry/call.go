@@ -49,7 +49,7 @@ func (c *Call) Bool(n int) bool { return lua.LVAsBool(c.Get(n)) }
 func (c *Call) Func(n int) *lua.LFunction { f, _ := c.Get(n).(*lua.LFunction); return f }
 
 // Addr returns an address, the zero one where it was left out.
-func (c *Call) Addr(n int) netip.Addr { a, _ := parseAddr(string(lua.LVAsString(c.Get(n)))); return a }
+func (c *Call) Addr(n int) netip.Addr { a, _ := parseAddr(lua.LVAsString(c.Get(n))); return a }
 
 // Prefix returns a network, the zero one where it was left out.
 func (c *Call) Prefix(n int) netip.Prefix { p, _ := parsePrefix(lua.LVAsString(c.Get(n))); return p }

@@ -219,9 +219,9 @@ func (p *sigParser) kind() (Kind, error) {
 	if err != nil || !slices.Contains(ranged, name) {
 		return k, err
 	}
-	lo, err := strconv.ParseFloat(p.peek(), 64)
-	if err != nil {
-		return k, nil
+	lo, noRange := strconv.ParseFloat(p.peek(), 64)
+	if noRange != nil {
+		return k, nil //nolint:nilerr // a range may follow, and none does
 	}
 	p.next()
 	if !p.take("..") {

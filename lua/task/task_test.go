@@ -12,7 +12,7 @@ import (
 
 // main runs fn as the main part of a script inside a bubble of fake time, waits
 // for its tasks, and returns what Wait returned and what was reported.
-func main(t *testing.T, fn func(g *Group)) (err error, r reports) {
+func main(t *testing.T, fn func(g *Group)) (err error, r reports) { //nolint:staticcheck // the error is what most tests look at
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
 		g := New(context.Background(), r.add)

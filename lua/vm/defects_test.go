@@ -21,9 +21,7 @@ import (
 func plainly(ctx context.Context, source string) string {
 	L := lua.NewState()
 	defer L.Close()
-	if ctx != nil {
-		L.SetContext(ctx)
-	}
+	L.SetContext(ctx)
 	if err := L.DoString(source); err != nil {
 		return "error: " + err.Error()
 	}
@@ -32,9 +30,6 @@ func plainly(ctx context.Context, source string) string {
 
 // here runs a chunk that sets result in a state of ours.
 func here(ctx context.Context, source string) string {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	v := vm.New(ctx, vm.Options{})
 	defer v.Close()
 	keyed.Open(v, nil)
@@ -89,10 +84,10 @@ func TestLanguageDefects(t *testing.T) {
 // TestErrorObjectsPrint checks that an error which is a table says what it is.
 func TestErrorObjectsPrint(t *testing.T) {
 	const source = `error({code = "E1", reason = "broken"})`
-	if got := here(nil, source); !strings.Contains(got, `code = "E1"`) {
+	if got := here(context.Background(), source); !strings.Contains(got, `code = "E1"`) {
 		t.Errorf("got %s", got)
 	}
-	if got := plainly(nil, source); strings.Contains(got, "E1") {
+	if got := plainly(context.Background(), source); strings.Contains(got, "E1") {
 		t.Error("the plain library does it right")
 	}
 }
@@ -143,13 +138,13 @@ func TestSparseTables(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	if n := cost(func() string { return here(nil, source) }); n > 64<<20 {
+	if n := cost(func() string { return here(context.Background(), source) }); n > 64<<20 {
 		t.Errorf("%d MiB here", n>>20)
 	}
 	ours := lua.MaxArrayIndex
 	lua.MaxArrayIndex = 67108864 // as the library has it
 	defer func() { lua.MaxArrayIndex = ours }()
-	if n := cost(func() string { return plainly(nil, source) }); n < 64<<20 {
+	if n := cost(func() string { return plainly(context.Background(), source) }); n < 64<<20 {
 		t.Errorf("only %d MiB in the plain library: it was mended", n>>20)
 	}
 }
@@ -178,7 +173,7 @@ func TestBuiltinsHearTheContext(t *testing.T) {
 		"table.concat": `local t = {} for i = 1, 40 do t[i] = ("x"):rep(2^20) end table.concat(t)`,
 		"format":       `local s = ("x"):rep(2^23) result = ("%s%s%s"):format(s, s, s)`, "gsub": `local s = ("x"):rep(2^20) s:gsub("x", ("y"):rep(100))`,
 	} {
-		if got := here(nil, source); !strings.Contains(got, "longer than 16777216 bytes") {
+		if got := here(context.Background(), source); !strings.Contains(got, "longer than 16777216 bytes") {
 			t.Errorf("%s: %.200s", name, got)
 		}
 	}
@@ -189,10 +184,10 @@ func TestFatalInThePlainLibrary(t *testing.T) {
 	const braces = `result = loadstring("return " .. ("{"):rep(100000) .. ("}"):rep(100000)) == nil`
 	if os.Getenv("CTSH_PLAIN") != "" {
 		debug.SetMaxStack(64 << 20)
-		plainly(nil, braces)
+		plainly(context.Background(), braces)
 		os.Exit(0)
 	}
-	if got := here(nil, braces); got != "true" {
+	if got := here(context.Background(), braces); got != "true" {
 		t.Errorf("got %s", got)
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFatalInThePlainLibrary$")
@@ -239,7 +234,7 @@ func TestCoroutinesLeaveNoGoroutine(t *testing.T) {
 func TestDangerousPartsAreAbsent(t *testing.T) {
 	for _, expr := range []string{"os.exit", "os.execute", "io", "package.loadlib", "dofile", "loadfile", "debug.sethook", "debug.setmetatable", "debug.setupvalue", "newproxy", "package.loaders"} {
 		chunk := `result = ` + expr
-		if got := here(nil, chunk); got != "nil" && !strings.Contains(got, "unknown global") {
+		if got := here(context.Background(), chunk); got != "nil" && !strings.Contains(got, "unknown global") {
 			t.Errorf("%s is there: %s", expr, got)
 		}
 	}

@@ -65,7 +65,7 @@ func (p *programs) pick(kind string, assign bool) (string, bool) {
 	var names []string
 	for _, s := range p.scope {
 		for _, v := range s {
-			if v.kind == kind && !(assign && v.fixed) {
+			if v.kind == kind && (!assign || !v.fixed) {
 				names = append(names, v.name)
 			}
 		}

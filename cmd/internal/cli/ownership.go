@@ -87,7 +87,7 @@ func (c *confinement) drop() error {
 	runtime.LockOSThread()
 	for capability := uintptr(0); ; capability++ {
 		if has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, capability, 0, 0, 0); err != nil {
-			return nil // the kernel knows no more
+			return nil //nolint:nilerr // the kernel knows no more
 		} else if has == 0 || keptCapabilities[capability] {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
@@ -49,6 +50,7 @@ var roles = map[string]func(inside bool) int{
 		var all [][]byte
 		for {
 			all = append(all, bytes.Repeat([]byte{1}, 1<<10))
+			runtime.KeepAlive(all)
 		}
 	},
 	"garbage": func(bool) int {
