@@ -116,6 +116,7 @@ func (v *VM) guarded(L *lua.LState) int {
 		if r == nil {
 			return
 		}
+		forgetTailCalls(L)
 		if api, ok := r.(*lua.ApiError); ok {
 			panic(api)
 		}

@@ -11,9 +11,12 @@ func (v *VM) openDebug() {
 	v.open(lua.DebugLibName, lua.OpenDebug)
 	stock := v.L.G.Global.RawGetString("debug").(*lua.LTable)
 	safe := v.L.NewTable()
-	for _, name := range []string{"traceback", "getinfo"} {
-		safe.RawSetString(name, stock.RawGetString(name))
-	}
+	safe.RawSetString("getinfo", stock.RawGetString("getinfo"))
+	traceback := stock.RawGetString("traceback").(*lua.LFunction).GFunction
+	safe.RawSetString("traceback", v.L.NewFunction(func(L *lua.LState) int {
+		forgetTailCalls(L)
+		return traceback(L)
+	}))
 	v.Set("debug", safe)
 	v.L.G.Registry.RawGetString("_LOADED").(*lua.LTable).RawSetString("debug", safe)
 }

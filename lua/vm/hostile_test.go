@@ -204,3 +204,14 @@ func TestThreadsAreFresh(t *testing.T) {
 		t.Errorf("depth %d after all calls", v.now.depth)
 	}
 }
+
+// TestTailCalls checks that a million tail calls leave no line each.
+func TestTailCalls(t *testing.T) {
+	for _, end := range []string{`error("over", 0)`, `error(debug.traceback("over"), 0)`} {
+		_, _, err := within(t, context.Background(), "local function f(n) if n == 0 then "+end+" end return f(n - 1) end f(1000000)")
+		var e *luaerr.Error
+		if !errors.As(err, &e) || !strings.HasPrefix(e.Msg, "over") || len(e.Msg)+len(e.Trace) > 2000 {
+			t.Errorf("%s: %.200v and a traceback of %d bytes", end, err, len(e.Trace))
+		}
+	}
+}
