@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 		{`t = {} for i = 1, 99 do t = {t} end return #json.encode(t, {indent = 8})`, "78806"}, {`t = {} for i = 1, 3e4 do t[i] = i end for i = 1, 99 do t = {t} end json.encode(t, {indent = 8})`, "longer than 16 MiB"},
 
 		{`json.decode("1"), json.decode(" -0.5e1 "), json.decode("\ttrue\r\n"), json.decode('"x"'), json.decode("false")`, "1 -5 true x false"}, {`json.decode("null")`, ""}, {`json.decode("null", {null = true})`, "null"},
-		{`json.decode("9007199254740992") + 1, json.decode("9007199254740993"), type(json.decode("9007199254740993")), json.decode("-9007199254740993")`, "9007199254740992 9007199254740993 string -9007199254740993"},
+		{`("%d"):format(json.decode("9007199254740992")), json.decode("9007199254740993"), type(json.decode("9007199254740993")), json.decode("-9007199254740993")`, "9007199254740992 9007199254740993 string -9007199254740993"},
 		{`json.decode("12345678901234567890.5"), type(json.decode("1e300")), json.decode("1e400"), json.decode("1E-400"), type(json.decode("0.1234567890123456789"))`, "12345678901234567890.5 number 1e400 0 number"},
 		{`json.decode('"\\u00e9\\ud83d\\ude00\\n\\/\\u0000"') == "é😀\n/\0"`, "true"},
 		{`t = json.decode('{"a": [1, [], {}], "b": {"c": null}}') return json.encode(t), t.b.c == nil, #t.a, json.encode(t.a[2])`, `{"a":[1,[],{}],"b":{}} true 3 []`},
