@@ -27,10 +27,14 @@ type event struct {
 
 var eventType = func() *registry.Type[*event] {
 	t := registry.NewType[*event]("event", "something that happened to a flow: its type, and every field of the flow that came with it. Updates carry only what changed").
-		Example(`ct> sub = on("new", function(ev) print(ev.type, ev.src, ev.dport) end)
+		Example(`ct> seen = nil
+ct> sub = on("new", function(ev) seen = ev end)
 ct> r = ct.create{proto = "udp", src = "10.0.0.9", sport = 1, dst = "192.0.2.1", dport = 53, timeout = 60}:apply()
-ct> sleep("200ms")
-new	10.0.0.9	53
+ct> while not seen do sleep("1ms") end
+ct> seen.type, seen.src, seen.dport
+new
+10.0.0.9
+53
 ct> sub:stop()`)
 	for _, f := range query.Fields() {
 		t.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
