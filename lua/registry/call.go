@@ -8,7 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // Call is one call from a script. Its arguments fit the signature when the
@@ -136,7 +136,7 @@ func numeric(p *Param, v lua.LValue) float64 {
 			return n
 		}
 	}
-	n, _ := value.ParseSize(v.String()) // a default: plain digits
+	n, _ := unit.ParseSize(v.String()) // a default: plain digits
 	return n
 }
 
@@ -151,7 +151,7 @@ func masked(v lua.LValue) (val, mask uint32) {
 	if n, ok := v.(lua.LNumber); ok {
 		return uint32(n), ^uint32(0)
 	}
-	val, mask, _ = value.ParseMasked(lua.LVAsString(v))
+	val, mask, _ = unit.ParseMasked(lua.LVAsString(v))
 	return val, mask
 }
 

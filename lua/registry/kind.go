@@ -9,6 +9,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/lua/unit"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
@@ -25,10 +26,10 @@ var units = map[string]struct {
 	lo, hi float64
 	parse  func(string) (float64, error)
 }{
-	"duration": {`a duration such as 90 or "1h30m"`, 0, value.MaxDuration, value.ParseDuration},
-	"size":     {`a size such as 1500 or "10MB"`, 0, maxWhole, value.ParseSize},
-	"rate":     {`a rate such as 500 or "5k/s"`, math.SmallestNonzeroFloat64, maxWhole, value.ParseRate},
-	"percent":  {`a share such as 0.9 or "90%"`, 0, 1, value.ParsePercent},
+	"duration": {`a duration such as 90 or "1h30m"`, 0, unit.MaxDuration, unit.ParseDuration},
+	"size":     {`a size such as 1500 or "10MB"`, 0, maxWhole, unit.ParseSize},
+	"rate":     {`a rate such as 500 or "5k/s"`, math.SmallestNonzeroFloat64, maxWhole, unit.ParseRate},
+	"percent":  {`a share such as 0.9 or "90%"`, 0, 1, unit.ParsePercent},
 }
 
 // plain are the bases that are one Lua type, and how they are called.
@@ -212,7 +213,7 @@ func (k *Kind) fitText(v lua.LValue) *mismatch {
 	var err error
 	switch k.Base {
 	case "mask":
-		_, _, err = value.ParseMasked(string(s))
+		_, _, err = unit.ParseMasked(string(s))
 	case "address":
 		_, err = parseAddr(string(s))
 	case "prefix":

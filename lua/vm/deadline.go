@@ -7,13 +7,13 @@ import (
 
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // timeout is timeout(limit, function, ...).
 func (v *VM) timeout(c *registry.Call) int {
 	limit := seconds(c.Number(1))
-	reason := luaerr.New(luaerr.ETIMEDOUT, "timeout", "timeout: not done within %s", value.FormatDuration(limit.Seconds()))
+	reason := luaerr.New(luaerr.ETIMEDOUT, "timeout", "timeout: not done within %s", unit.FormatDuration(limit.Seconds()))
 	ctx, cancel := context.WithTimeoutCause(v.Context(), limit, reason)
 	defer cancel()
 	defer v.under(ctx)()

@@ -11,7 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // limited runs a script whose handlers may run for 50 ms.
@@ -21,7 +21,7 @@ func limited(t *testing.T, source string) (stdout, stderr string, err error) {
 	v := New(context.Background(), Options{Stdout: &out, Stderr: &errs, HandlerTime: 50 * time.Millisecond})
 	v.OpenTasks()
 	v.Set("spin", v.L.NewFunction(func(L *lua.LState) int { // for so many seconds, with the turn
-		d, _ := value.ParseDuration(L.CheckString(1))
+		d, _ := unit.ParseDuration(L.CheckString(1))
 		end := time.Now().Add(seconds(d))
 		for time.Now().Before(end) && v.Context().Err() == nil {
 			time.Sleep(time.Millisecond)

@@ -10,7 +10,7 @@ import (
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/task"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // handlerTime is how long a handler may run of itself unless the options say
@@ -73,7 +73,7 @@ func (v *VM) limitHandlers(d time.Duration) {
 		d = handlerTime
 	}
 	v.Tasks.SetLimit(max(0, d), luaerr.New(luaerr.ETIMEDOUT, "", "a handler ran for %s without an end, not counting what it waited",
-		value.FormatDuration(d.Seconds())))
+		unit.FormatDuration(d.Seconds())))
 }
 
 // Room returns an error for a script where no further task may be started.
@@ -120,7 +120,7 @@ func timeoutFrom(c *registry.Call, n int) time.Duration {
 func (v *VM) gaveUp(c *registry.Call, err error, d time.Duration) {
 	switch {
 	case errors.Is(err, task.ErrTimeout):
-		err = luaerr.New(luaerr.ETIMEDOUT, c.Op(), "%s: nothing happened within %s", c.Op(), value.FormatDuration(d.Seconds()))
+		err = luaerr.New(luaerr.ETIMEDOUT, c.Op(), "%s: nothing happened within %s", c.Op(), unit.FormatDuration(d.Seconds()))
 	case errors.Is(err, task.ErrDeadlock):
 		err = luaerr.New(eDeadlock, c.Op(), "%s: would never end: every task of the script waits for another one", c.Op())
 	case errors.Is(err, task.ErrClosed):

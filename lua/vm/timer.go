@@ -9,7 +9,7 @@ import (
 
 	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/task"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 var timerType = registry.NewType[*task.Timer]("timer", "what calls a function at set times").
@@ -69,7 +69,7 @@ func (v *VM) period(c *registry.Call) time.Duration {
 	if !ok {
 		return seconds(c.Number(1))
 	}
-	d, err := value.ParseDuration(string(s))
+	d, err := unit.ParseDuration(string(s))
 	if err != nil {
 		c.Bad("period", "%s", err)
 	}

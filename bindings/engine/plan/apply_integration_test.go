@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -38,16 +39,16 @@ func fill(t *testing.T, k conntrack.Kernel, n int) {
 
 func count(t *testing.T, k conntrack.Kernel, table map[string]any) int {
 	t.Helper()
-	n, err := query.Query{Filter: filter(t, table)}.Count(context.Background(), k, nil)
+	n, err := query.Query{Filter: selecting(t, table)}.Count(context.Background(), k, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func filter(t *testing.T, table map[string]any) query.Filter {
+func selecting(t *testing.T, table map[string]any) filter.Filter {
 	t.Helper()
-	f, err := query.Compile(table)
+	f, err := filter.CompileTable(table, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestPlanOnTheKernel(t *testing.T) {
 	fill(t, k, 400)
 	udp := map[string]any{"proto": "udp"}
 
-	del := Delete(query.Query{Filter: filter(t, map[string]any{"mark": 1.0})})
+	del := Delete(query.Query{Filter: selecting(t, map[string]any{"mark": 1.0})})
 	if n := count(t, k, udp); n != 400 {
 		t.Fatalf("a plan that was not applied left %d of 400", n)
 	}
@@ -80,7 +81,7 @@ func TestPlanOnTheKernel(t *testing.T) {
 		t.Errorf("second delete: %v %v", res, err)
 	}
 
-	up, err := Update(query.Query{Filter: filter(t, map[string]any{"mark": 2.0})}, Change{Mark: &wire.Masked32{Value: 0x30, Mask: 0xf0}})
+	up, err := Update(query.Query{Filter: selecting(t, map[string]any{"mark": 2.0})}, Change{Mark: &wire.Masked32{Value: 0x30, Mask: 0xf0}})
 	if err != nil {
 		t.Fatal(err)
 	}

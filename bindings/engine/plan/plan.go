@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -94,7 +96,7 @@ type Options struct {
 	Batch       int // messages a send, 128 when 0
 	StopOnError bool
 	DryRun      bool // find and count, change nothing
-	Able        query.Able
+	Able        filter.Able
 	Progress    func(conntrack.BatchResult)
 }
 
@@ -144,7 +146,7 @@ func (e *GuardError) Error() string {
 }
 
 // Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able query.Able, n int) (list []wire.Flow, err error) {
+func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able filter.Able, n int) (list []wire.Flow, err error) {
 	found, err := p.collect(ctx, k, able, n)
 	for f := range found.all() {
 		list = append(list, *f)
@@ -153,7 +155,7 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able query.Able,
 }
 
 // collect finds up to most of the flows to act on.
-func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able query.Able, most int) (*pages, error) {
+func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able filter.Able, most int) (*pages, error) {
 	found := &pages{}
 	for i := range p.flows {
 		found.add(&p.flows[i])
@@ -163,8 +165,8 @@ func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able query.Able,
 	}
 	q := *p.query
 	q.Limit = most
-	err := q.Each(ctx, k, able, false, func(e *wire.Entry, _ *wire.View) error {
-		found.add(&e.Flow)
+	err := q.Each(ctx, k, able, func(r *field.Row, _ *wire.View) error {
+		found.add(&r.Need(field.PartFlow).Flow)
 		return nil
 	})
 	return found, err

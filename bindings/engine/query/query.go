@@ -2,7 +2,11 @@ package query
 
 import (
 	"context"
+	"strconv"
+	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
@@ -10,14 +14,22 @@ import (
 // Query is a selection of flows of a table. It is a value: every change makes
 // another one, and nothing runs until it is asked for rows.
 type Query struct {
-	Filter Filter
+	Filter filter.Filter
 	Table  wire.Table
 	Limit  int // stop after so many flows, 0 is no limit
 }
 
-// Where narrows q by a filter.
-func (q Query) Where(f Filter) (Query, error) {
+// Where narrows q to what a filter selects.
+func (q Query) Where(f filter.Filter) (Query, error) {
 	both, err := q.Filter.And(f)
+	q.Filter = both
+	return q, err
+}
+
+// Unless narrows q to what a filter does not select. A flow of which that is
+// unknown goes too.
+func (q Query) Unless(f filter.Filter) (Query, error) {
+	both, err := q.Filter.Unless(f)
 	q.Filter = both
 	return q, err
 }
@@ -26,44 +38,36 @@ func (q Query) Where(f Filter) (Query, error) {
 func (q Query) String() string {
 	s := "flows"
 	if q.Table != wire.TableConntrack {
-		s += ":table(" + `"` + q.Table.String() + `")`
+		s += ":table(" + strconv.Quote(q.Table.String()) + ")"
 	}
 	if !q.Filter.IsAll() {
-		s += ":where{" + q.Filter.String() + "}"
+		s += ":where(" + strconv.Quote(q.Filter.String()) + ")"
 	}
 	return s
 }
 
 // Dump is the request that delivers at least what q selects.
-func (q Query) Dump(can Ability) *wire.Dump {
-	req := &wire.Dump{Table: q.Table}
-	if q.Table == wire.TableConntrack {
-		req.Filter = q.Filter.Push(can)
-	} else if can.Family {
-		req.Filter.Family = q.Filter.family()
+func (q Query) Dump(can filter.Ability) *wire.Dump {
+	req := &wire.Dump{Table: q.Table, Filter: q.Filter.Push(can)}
+	if q.Table != wire.TableConntrack { // the other lists are filtered by family only
+		req.Filter = wire.Filter{Family: req.Filter.Family}
 	}
 	return req
 }
 
-// Each calls fn for every selected flow, in no order, with an entry that is
-// reused: who keeps a flow copies it. full asks for all that an Entry holds,
-// otherwise only Entry.Flow is sure to be filled. An error of fn ends the query
-// and is returned; conntrack.ErrStop ends it without one.
-func (q Query) Each(ctx context.Context, k conntrack.Kernel, able Able, full bool, fn func(*wire.Entry, *wire.View) error) error {
-	var e wire.Entry
-	full = full || q.Filter.extra
-	all := q.Filter.IsAll()
+// Each calls fn for every selected flow, in no order, with a row that is
+// reused: who keeps a flow copies it. An error of fn ends the query and is
+// returned; conntrack.ErrStop ends it without one.
+func (q Query) Each(ctx context.Context, k conntrack.Kernel, able filter.Able, fn func(*field.Row, *wire.View) error) error {
+	var row field.Row
+	now := time.Now().UnixNano()
 	left := q.Limit
-	_, err := k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{Ahead: true}, func(v *wire.View) error {
-		if full {
-			v.Entry(&e)
-		} else {
-			v.Flow(&e.Flow)
-		}
-		if !all && !q.Filter.Match(&e) {
+	_, err := k.Dump(ctx, q.Dump(able.Of(ctx, q.Filter)), conntrack.DumpOptions{Ahead: true}, func(v *wire.View) error {
+		row.Reset(v, now)
+		if q.Filter.Match(&row) != filter.True {
 			return nil
 		}
-		if err := fn(&e, v); err != nil {
+		if err := fn(&row, v); err != nil {
 			return err
 		}
 		if left--; left == 0 {
@@ -74,14 +78,14 @@ func (q Query) Each(ctx context.Context, k conntrack.Kernel, able Able, full boo
 	return err
 }
 
-// Count counts the selected flows. Where the kernel's filter is all of q's the
-// flows are not even decoded.
-func (q Query) Count(ctx context.Context, k conntrack.Kernel, able Able) (n int, err error) {
+// Count counts the selected flows. Where the filter needs nothing of a flow,
+// none is decoded.
+func (q Query) Count(ctx context.Context, k conntrack.Kernel, able filter.Able) (n int, err error) {
 	if !q.Filter.IsAll() {
-		err = q.Each(ctx, k, able, false, func(*wire.Entry, *wire.View) error { n++; return nil })
+		err = q.Each(ctx, k, able, func(*field.Row, *wire.View) error { n++; return nil })
 		return n, err
 	}
-	_, err = k.Dump(ctx, q.Dump(able.of(ctx, q.Filter)), conntrack.DumpOptions{}, func(*wire.View) error {
+	_, err = k.Dump(ctx, q.Dump(filter.Ability{}), conntrack.DumpOptions{}, func(*wire.View) error {
 		n++
 		if n == q.Limit {
 			return conntrack.ErrStop

@@ -3,11 +3,17 @@ package suggest
 import "strings"
 
 // Nearest returns the word of among that is closest to word, "" where none is
-// close: at most a third of its letters, rounded up, may differ, case aside.
+// close: at most a third of its letters, rounded up, may differ, case aside. Of
+// two that are as close the one with the same first letter counts: people
+// seldom get that wrong.
 func Nearest(word string, among []string) string {
-	best, bestAt := "", (len(word)+2)/3+1
+	best, bestAt := "", 2*((len(word)+2)/3+1)
 	for _, w := range among {
-		if d := distance(strings.ToLower(word), strings.ToLower(w)); d < bestAt || d == bestAt && best != "" && w < best {
+		d := 2 * distance(strings.ToLower(word), strings.ToLower(w))
+		if word != "" && w != "" && word[0]|0x20 != w[0]|0x20 {
+			d++
+		}
+		if d < bestAt || d == bestAt && best != "" && w < best {
 			best, bestAt = w, d
 		}
 	}

@@ -7,7 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -36,7 +37,7 @@ new
 10.0.0.9
 53
 ct> sub:stop()`)
-	for _, f := range query.Fields() {
+	for _, f := range field.Fields() {
 		t.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
 	}
 	return t.
@@ -55,7 +56,7 @@ ct> sub:stop()`)
 type stream struct {
 	h      *Host
 	opt    conntrack.EventOptions
-	filter query.Filter
+	filter filter.Filter
 }
 
 var streamType = registry.NewType[*stream]("events", "events that nobody listens to yet").
@@ -64,14 +65,14 @@ events of ..., all`)
 
 func init() {
 	streamType.
-		Method("where(filter: table | ct.all) -> events", "narrows to the events whose flow matches", func(s *stream, c *registry.Call) int {
+		Method("where(filter: string | table | ct.all, ...: any) -> events", "narrows to the events whose flow matches; what follows are the parameters of the filter", func(s *stream, c *registry.Call) int {
 			given, _ := filterFrom(c, 1)
 			f, err := s.filter.And(given)
 			c.Raise(fail(err))
 			return c.Return(streamType.New(c.L, &stream{s.h, s.opt, f}))
 		}).
-		Example(`ct> events("new"):where{proto = "tcp"}
-events of ..., proto=tcp`).
+		Example(`ct> events("new"):where("tcp and dport in {22, 80}")
+events of ..., tcp and dport in {22, 80}`).
 		Method("each(fn: function) -> subscription", "listens: calls a function with every event, one after the other, until it is stopped", func(s *stream, c *registry.Call) int {
 			return s.listen(c, c.Func(1))
 		}).
@@ -169,6 +170,7 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 		defer cancel()
 		defer l.Close()
 		lost := false
+		var row field.Row
 		err := l.Run(ctx, func(ev *conntrack.Event) error {
 			if ev.Kind == conntrack.EventLoss {
 				lost = true
@@ -177,7 +179,8 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 			e := &wire.Entry{}
 			ev.View.Entry(e)
 			e.Present |= wire.HasMark // an event says the mark unless it is 0
-			if !s.filter.Match(e) {
+			row.ResetEntry(e, ev.Received.UnixNano())
+			if s.filter.Match(&row) != filter.True {
 				return nil
 			}
 			out := &event{flow{h, e}, ev.Kind, ev.PortID, ev.NSID, lost, float64(ev.Received.UnixNano()) / 1e9}

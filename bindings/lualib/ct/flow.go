@@ -6,8 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
-	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -29,7 +29,7 @@ ct> f.src, f.sport, f.mark
 // The methods make plans and flows, so they are added after those types are
 // there.
 func init() {
-	for _, f := range query.Fields() {
+	for _, f := range field.Fields() {
 		flowType.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, fl *flow) lua.LValue { return fieldOf(L, &f, fl.e) })
 	}
 	flowType.
@@ -60,9 +60,9 @@ udp`).
 }
 
 // fieldText is how a field is declared: its name and its type in scripts.
-func fieldText(f *query.Field) string {
-	kind := map[query.Kind]string{query.Text: "text", query.Number: "number", query.Flag: "bool",
-		query.Address: "address", query.Labels: "table", query.Parent: "text"}[f.Kind]
+func fieldText(f *field.Field) string {
+	kind := map[field.Kind]string{field.Text: "text", field.Number: "number", field.Flag: "bool",
+		field.Address: "address", field.Labels: "table", field.Parent: "text"}[f.Kind]
 	switch f.Unit {
 	case "s":
 		kind = "duration"
@@ -73,7 +73,7 @@ func fieldText(f *query.Field) string {
 }
 
 // fieldDoc is the documentation of a field, with what it needs to be there.
-func fieldDoc(f *query.Field) string {
+func fieldDoc(f *field.Field) string {
 	if f.Needs == "" {
 		return f.Doc
 	}
@@ -81,19 +81,19 @@ func fieldDoc(f *query.Field) string {
 }
 
 // fieldOf reads a field as Lua sees it, nil where the flow lacks it.
-func fieldOf(L *lua.LState, f *query.Field, e *wire.Entry) lua.LValue {
+func fieldOf(L *lua.LState, f *field.Field, e *wire.Entry) lua.LValue {
 	v, ok := f.Get(e)
 	if !ok {
 		return lua.LNil
 	}
 	switch f.Kind {
-	case query.Number:
+	case field.Number:
 		return lua.LNumber(v.Num)
-	case query.Flag:
+	case field.Flag:
 		return lua.LBool(v.On)
-	case query.Labels:
+	case field.Labels:
 		set := L.NewTable()
-		for _, name := range query.LabelNames(v.Bits) {
+		for _, name := range field.LabelNames(v.Bits) {
 			set.RawSetString(name, lua.LTrue)
 		}
 		return set
@@ -103,7 +103,7 @@ func fieldOf(L *lua.LState, f *query.Field, e *wire.Entry) lua.LValue {
 
 func tableOf(L *lua.LState, e *wire.Entry) *lua.LTable {
 	t := L.NewTable()
-	fields := query.Fields()
+	fields := field.Fields()
 	for i := range fields {
 		if v := fieldOf(L, &fields[i], e); v != lua.LNil {
 			t.RawSetString(fields[i].Name, v)
@@ -117,7 +117,7 @@ func tableOf(L *lua.LState, e *wire.Entry) *lua.LTable {
 // not in any table.
 func jsonOf(e *wire.Entry) string {
 	b := []byte{'{'}
-	fields := query.Fields()
+	fields := field.Fields()
 	for i := range fields {
 		f := &fields[i]
 		v, ok := f.Get(e)
@@ -130,10 +130,10 @@ func jsonOf(e *wire.Entry) string {
 		b = strconv.AppendQuote(b, f.Name)
 		b = append(b, ':')
 		switch f.Kind {
-		case query.Number, query.Flag:
+		case field.Number, field.Flag:
 			b = append(b, f.Format(v)...)
-		case query.Labels:
-			text, _ := json.Marshal(query.LabelNames(v.Bits)) // strings only
+		case field.Labels:
+			text, _ := json.Marshal(field.LabelNames(v.Bits)) // strings only
 			b = append(b, text...)
 		default:
 			text, _ := json.Marshal(f.Format(v))
@@ -148,7 +148,7 @@ func jsonOf(e *wire.Entry) string {
 func textOf(e *wire.Entry) string {
 	s := e.Orig.String()
 	add := func(name string) {
-		f, _ := query.Lookup(name)
+		f, _ := field.Lookup(name)
 		if v, ok := f.Get(e); ok {
 			s += " " + name + "=" + escape.Terminal(f.Format(v))
 		}

@@ -2,18 +2,15 @@ package ct
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
-	"github.com/ctsh/ctsh/lua/syntax"
-	"github.com/ctsh/ctsh/lua/value"
 )
 
 // flows is a query as a script holds it.
@@ -24,21 +21,39 @@ type flows struct {
 }
 
 var flowsType = registry.NewType[*flows]("flows", "a selection of flows. It is a value: each verb makes another one, and nothing is read until rows are asked for").
-	Example(`ct> flows:where{proto = "udp"}
-flows:where{proto=udp}`)
+	Example(`ct> flows:where("udp and dport == domain")
+flows:where("udp and dport == domain")`)
 
 // The methods refer to the type itself, so they are added after it is there.
 func init() {
 	flowsType.
-		Method("where(filter: table | ct.all) -> flows", "narrows to the flows that match: keys are and-ed, lists or-ed", func(f *flows, c *registry.Call) int {
-			filter, all := filterFrom(c, 1)
-			q, err := f.q.Where(filter)
-			c.Raise(fail(err))
-			return c.Return(newFlows(c.L, &flows{f.h, q, f.all || all}))
-		}).
-		Example(`ct> flows:where{proto = "udp", dport = {53, 5353}}:count()
+		Method("where(filter: string | table | ct.all, ...: any) -> flows",
+			"narrows to the flows that match. The filter is a text, whose parameters $1 and so on follow, or $name in a table; or a table of fields: keys are and-ed, lists or-ed", func(f *flows, c *registry.Call) int {
+				filter, all := filterFrom(c, 1)
+				q, err := f.q.Where(filter)
+				c.Raise(fail(err))
+				return c.Return(newFlows(c.L, &flows{f.h, q, f.all || all}))
+			}).
+		Example(`ct> flows:where("udp and dport in {53, 5353} and not assured"):count()
+2
+ct> flows:where("src == $1", "10.0.0.1"):count()
+1
+ct> flows:where("net in $lan and timeout > 5m", {lan = "10.0.0.0/8"}):count()
+3
+ct> flows:where{proto = "udp", dport = {53, 5353}}:count()
 2`).
-		Raises("ETYPE for a filter that is empty, unknown, out of range or that no flow could match").
+		Raises("EPARSE or ETYPE for a filter that is empty, unknown, out of range or that no flow could match, and for a parameter that is nil").
+		Method("unless(filter: string | table | ct.all, ...: any) -> flows",
+			"narrows to the flows that do not match. One that lacks what the filter asks for goes too", func(f *flows, c *registry.Call) int {
+				filter, _ := filterFrom(c, 1)
+				q, err := f.q.Unless(filter)
+				c.Raise(fail(err))
+				return c.Return(newFlows(c.L, &flows{f.h, q, f.all}))
+			}).
+		Example(`ct> flows:unless("dport == 53"):count()
+2
+ct> flows:unless("bytes < 1MB"):count()
+0`).
 		Method("table(name: string) -> flows", "reads another list of the kernel: conntrack, dying or unconfirmed", func(f *flows, c *registry.Call) int {
 			q := f.q
 			q.Table = tableFrom(c)
@@ -103,7 +118,7 @@ src,dst,sport,dport,proto,...
 		}).
 		Raises("ETYPE without a filter").
 		Example(`ct> flows:where{proto = "udp"}:delete()
-plan: delete flows:where{proto=udp}`).
+plan: delete flows:where("proto == udp")`).
 		Method("update("+changeFields+") -> plan", "plans to change them", func(f *flows, c *registry.Call) int {
 			f.mustSelect(c)
 			p, err := plan.Update(f.q, changeFrom(c))
@@ -111,7 +126,7 @@ plan: delete flows:where{proto=udp}`).
 		}).
 		Raises("ETYPE without a filter, or for no change").
 		Example(`ct> flows:where{proto = "udp"}:update{mark = "0x10/0xff", timeout = "5m"}
-plan: update mark=0x10/0xff timeout=300s flows:where{proto=udp}`).
+plan: update mark=0x10/0xff timeout=300s flows:where("proto == udp")`).
 		Call("call(...: any)", "is a mistake, most often that of a loop: it raises, and names iter and each", func(_ *flows, c *registry.Call) int {
 			e := luaerr.New(luaerr.ETYPE, "flows", "flows cannot be called")
 			luaerr.Raise(c.L, e.WithHint("a loop is written: for f in flows:iter() do ... end"))
@@ -132,47 +147,6 @@ func (f *flows) mustSelect(c *registry.Call) {
 }
 
 func newFlows(L *lua.LState, f *flows) *lua.LUserData { return flowsType.New(L, f) }
-
-// filterFrom reads a filter: a table of fields, or ct.all, which it tells.
-func filterFrom(c *registry.Call, n int) (f query.Filter, all bool) {
-	if _, ok := allType.Is(c.Get(n)); ok {
-		return query.Filter{}, true
-	}
-	mustBeGiven(c, c.Get(n).(*lua.LTable))
-	x, err := value.ToGo(c.Get(n))
-	if err != nil {
-		c.Bad("filter", "%s", err)
-	}
-	fields, _ := x.(map[string]any) // none for an empty table, which Compile refuses
-	if list, isList := x.([]any); isList && len(list) > 0 {
-		c.Bad("filter", "want field = value, got a list")
-	}
-	delete(fields, syntax.GivenKey)
-	f, err = query.Compile(fields)
-	c.Raise(fail(err))
-	return f, false
-}
-
-// mustBeGiven refuses a filter of which some value is nil: Lua leaves it out,
-// and what is left would select more than was meant.
-func mustBeGiven(c *registry.Call, t *lua.LTable) {
-	names, _ := t.RawGetString(syntax.GivenKey).(lua.LString)
-	for _, name := range strings.Fields(string(names)) {
-		name, items, isList := strings.Cut(name, "#")
-		v := t.RawGetString(name)
-		if v == lua.LNil {
-			c.Bad(name, "nil; leave the field out to select any")
-		}
-		list, ok := v.(*lua.LTable)
-		if n, err := strconv.Atoi(items); isList && ok && err == nil {
-			for i := 1; i <= n; i++ {
-				if list.RawGetInt(i) == lua.LNil {
-					c.Bad(name, "item %d of the list is nil", i)
-				}
-			}
-		}
-	}
-}
 
 func tableFrom(c *registry.Call) wire.Table {
 	name := c.Text(1)
@@ -221,11 +195,11 @@ func (f *flows) read(q query.Query) *reader {
 				return context.Cause(ctx)
 			}
 		}
-		r.err = q.Each(ctx, f.h.kernel, f.h.ability, true, func(e *wire.Entry, _ *wire.View) error {
+		r.err = q.Each(ctx, f.h.kernel, f.h.ability, func(row *field.Row, _ *wire.View) error {
 			if rows == nil {
 				rows = make([]wire.Entry, 0, chunk)
 			}
-			if rows = append(rows, *e); len(rows) == chunk {
+			if rows = append(rows, *row.Need(field.PartAll)); len(rows) == chunk {
 				return send()
 			}
 			return nil

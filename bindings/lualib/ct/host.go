@@ -7,8 +7,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
-	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
@@ -91,10 +91,10 @@ var prelude = registry.NewModule[*Host]("", "").
 	Func("events(...: string) -> events", "a stream of what happens from now on: new, update and destroy, or those named", (*Host).events).
 	Example(`ct> events("new", "destroy")
 events of ..., all`).
-	Func("on(type: string, filter: table | ct.all | function, fn?: function) -> subscription | nil",
+	Func("on(type: string, filter: string | table | ct.all | function, fn?: function) -> subscription | nil",
 		`calls a function for every event of a type: new, update or destroy. A filter in between selects some. `+
 			`on("loss", fn) tells how many events were lost: fn gets {where, n}`, (*Host).on).
-	Example(`ct> sub = on("new", {proto = "tcp", dport = 22}, function(ev) print(ev.src) end)
+	Example(`ct> sub = on("new", "tcp and dport == 22", function(ev) print(ev.src) end)
 ct> sub
 subscription
 ct> sub:stop()`)
@@ -173,7 +173,7 @@ func fail(err error) error {
 	}
 	var (
 		code      luaerr.Code
-		filter    *query.Error
+		bad       *filter.Error
 		field     *wire.FieldError
 		guard     *plan.GuardError
 		support   *conntrack.NotSupportedError
@@ -185,7 +185,10 @@ func fail(err error) error {
 		badNSName *netns.NameError
 	)
 	switch {
-	case errors.As(err, &filter), errors.As(err, &field), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
+	case errors.As(err, &bad) && bad.Text != "":
+		e := luaerr.New(luaerr.EPARSE, "", "filter: %s, at byte %d of %q", bad.Msg, bad.Pos+1, bad.Text)
+		return e.WithHint(bad.Hint)
+	case errors.As(err, &bad), errors.As(err, &field), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD

@@ -19,7 +19,7 @@ type planned struct {
 
 var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at; only apply acts").
 	Example(`ct> flows:where{mark = 1}:delete()
-plan: delete flows:where{mark=1}`)
+plan: delete flows:where("mark == 1")`)
 
 // A preview makes flows, whose methods make plans: the methods are added after
 // both types are there.

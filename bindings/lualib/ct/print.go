@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/luaerr"
@@ -60,7 +60,7 @@ func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
 		if format == "tsv" {
 			sep, cell = "\t", escape.Terminal
 		}
-		fmt.Fprintln(w, strings.Join(query.Names(), sep))
+		fmt.Fprintln(w, strings.Join(field.Names(), sep))
 		f.stream(c, f.q, func(fl *flow) bool {
 			_, err := fmt.Fprintln(w, strings.Join(cells(fl.e, cell), sep))
 			return err == nil
@@ -88,14 +88,14 @@ func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
 // cells are the fields of a flow as text, "" for one that it lacks. Numbers
 // need no escape.
 func cells(e *wire.Entry, escaped func(string) string) []string {
-	fields := query.Fields()
+	fields := field.Fields()
 	row := make([]string, len(fields))
 	for i := range fields {
 		v, ok := fields[i].Get(e)
 		if !ok {
 			continue
 		}
-		if row[i] = fields[i].Format(v); fields[i].Kind == query.Text || fields[i].Kind == query.Labels || fields[i].Kind == query.Parent {
+		if row[i] = fields[i].Format(v); fields[i].Kind == field.Text || fields[i].Kind == field.Labels || fields[i].Kind == field.Parent {
 			row[i] = escaped(row[i])
 		}
 	}

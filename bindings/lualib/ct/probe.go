@@ -5,7 +5,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/probe"
 	"github.com/ctsh/ctsh/lua/registry"
 )
@@ -60,16 +60,16 @@ const worthFiltering = 50_000
 // ability is what of a filter may be left to the kernel: what was seen to work
 // in a namespace made for that, and nothing where the table is small. A filter
 // in the kernel only saves time: every row is checked again.
-func (h *Host) ability(ctx context.Context, f query.Filter) query.Ability {
-	ask := f.Push(query.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true})
+func (h *Host) ability(ctx context.Context, f filter.Filter) filter.Ability {
+	ask := f.Push(filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true})
 	if ask.IsZero() {
-		return query.Ability{}
+		return filter.Ability{}
 	}
 	if totals, err := h.kernel.Count(ctx); err != nil || totals.Entries < worthFiltering {
-		return query.Ability{}
+		return filter.Ability{}
 	}
 	ok := func(used bool, id string) bool { return used && probe.Lookup(id).OK() }
-	return query.Ability{
+	return filter.Ability{
 		Family: ok(ask.Family != 0, probe.FilterFamily),
 		Mark:   ok(ask.Mark != nil, probe.FilterMark),
 		Status: ok(ask.Status != nil, probe.FilterStatus),

@@ -12,6 +12,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/registry"
+	"github.com/ctsh/ctsh/lua/unit"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
@@ -117,13 +118,13 @@ func (cmd *command) table(c *registry.Call, t *lua.LTable) {
 func (cmd *command) option(c *registry.Call, name string, v lua.LValue) {
 	switch name {
 	case "timeout":
-		seconds := amount(c, name, v, value.ParseDuration, `a duration such as 90 or "1h30m"`)
-		if !(seconds > 0 && seconds < value.MaxDuration/2) { // also NaN
+		seconds := amount(c, name, v, unit.ParseDuration, `a duration such as 90 or "1h30m"`)
+		if !(seconds > 0 && seconds < unit.MaxDuration/2) { // also NaN
 			c.Bad(name, "want a duration above 0, got %s", value.Describe(v))
 		}
 		cmd.timeout = time.Duration(seconds * float64(time.Second))
 	case "cap":
-		bytes := amount(c, name, v, value.ParseSize, `a size such as 1500 or "10MB"`)
+		bytes := amount(c, name, v, unit.ParseSize, `a size such as 1500 or "10MB"`)
 		if bytes != math.Trunc(bytes) || bytes < 0 || bytes > maxCap {
 			c.Bad(name, "want whole bytes up to %d, got %s", maxCap, value.Describe(v))
 		}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 var (
@@ -49,7 +49,7 @@ func (x *exchange) failed(ctx, limited context.Context, err error) error {
 	}
 	e := luaerr.From(x.op, err)
 	if limited.Err() != nil {
-		e = luaerr.New(luaerr.ETIMEDOUT, x.op, "no answer within %s", value.FormatDuration(x.timeout.Seconds()))
+		e = luaerr.New(luaerr.ETIMEDOUT, x.op, "no answer within %s", unit.FormatDuration(x.timeout.Seconds()))
 	}
 	e.Msg = escape.Terminal(x.url.Host + ": " + e.Msg)
 	if x.attempts > 1 {

@@ -54,13 +54,17 @@ var rooms = []room{
 	},
 	{
 		prefix: "bindings/engine/",
-		rooms:  []string{"bindings/kernel/"},
+		rooms:  []string{"bindings/kernel/", "lua/unit/"}, // how people write 5m and 10MB, without any Lua
 		never:  []string{gopherLua, readline, cobra},
 	},
 	{
 		prefix: "lua/",
 		libs:   []string{gopherLua},
 		never:  append([]string{readline, cobra, module + "bindings/"}, netlinkLibs...),
+	},
+	{
+		prefix: "lua/unit/",
+		never:  append([]string{gopherLua, readline, cobra, module + "bindings/"}, netlinkLibs...),
 	},
 	{
 		prefix: "bindings/lualib/",

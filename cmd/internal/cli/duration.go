@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // duration is the value of --timeout, written as scripts write durations:
@@ -13,7 +13,7 @@ type duration time.Duration
 
 // Set parses text; no time at all is refused.
 func (d *duration) Set(text string) error {
-	seconds, err := value.ParseDuration(text)
+	seconds, err := unit.ParseDuration(text)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/ctsh/ctsh/cmd/internal/worker"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // memory is the value of --memory in bytes, written as scripts write sizes:
@@ -14,12 +14,12 @@ type memory int64
 
 // Set parses text; less than what the program needs to run is refused.
 func (m *memory) Set(text string) error {
-	bytes, err := value.ParseSize(text)
+	bytes, err := unit.ParseSize(text)
 	if err != nil {
 		return err
 	}
 	if bytes < worker.Least {
-		return fmt.Errorf("%q is too little to run in; at least %s", text, value.FormatSize(worker.Least))
+		return fmt.Errorf("%q is too little to run in; at least %s", text, unit.FormatSize(worker.Least))
 	}
 	*m = memory(bytes)
 	return nil
@@ -30,7 +30,7 @@ func (m *memory) String() string {
 	if *m == 0 {
 		return ""
 	}
-	return value.FormatSize(float64(*m))
+	return unit.FormatSize(float64(*m))
 }
 
 // spaced writes the size for people: "256 MiB".

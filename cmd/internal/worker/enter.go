@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // Enter makes this process a worker when [Run] started it as one, and reports
@@ -59,7 +59,7 @@ type RoomError struct {
 }
 
 func (e *RoomError) Error() string {
-	return fmt.Sprintf("too little for this build of the program, which needs %s", value.FormatSize(float64(e.Need)))
+	return fmt.Sprintf("too little for this build of the program, which needs %s", unit.FormatSize(float64(e.Need)))
 }
 
 func bound(memory, stack uint64) error {

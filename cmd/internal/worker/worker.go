@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctsh/ctsh/bindings/kernel/child"
-	"github.com/ctsh/ctsh/lua/value"
+	"github.com/ctsh/ctsh/lua/unit"
 )
 
 // Least is the smallest bound in bytes with which any build of the program
@@ -40,7 +40,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("this process itself may have no more than %s (ulimit -d)", value.FormatSize(float64(e.Own)))
+	return fmt.Sprintf("this process itself may have no more than %s (ulimit -d)", unit.FormatSize(float64(e.Own)))
 }
 
 // Run runs the program again as a worker and waits for its end. Signals are

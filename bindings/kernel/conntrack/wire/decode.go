@@ -49,7 +49,7 @@ func (v *View) Flow(f *Flow) {
 		v.flowTimes(f)
 	}
 	if v.Has(AttrProtoInfo) {
-		v.flowProtoInfo(f)
+		v.ProtoInfo(f)
 	}
 	if f.Labels, ok = v.Labels(); ok {
 		f.Present |= HasLabels
@@ -95,7 +95,9 @@ func (v *View) flowTCP(f *Flow) bool {
 	return true
 }
 
-func (v *View) flowProtoInfo(f *Flow) {
+// ProtoInfo decodes the connection state and details of the protocol into f,
+// which is otherwise left as it is.
+func (v *View) ProtoInfo(f *Flow) {
 	if v.flowTCP(f) {
 		return
 	}

@@ -1,4 +1,4 @@
-package query
+package field
 
 import (
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -15,12 +15,22 @@ type Field struct {
 	Min   float64 // of a Number, inclusive
 	Max   float64
 	Words func() []string // the values a Text may have, nil for free text
-	// Get reads the field and tells whether the flow has it.
+	Part  Part            // what must be decoded before Get
+	// Get reads the field of a flow and tells whether it has it.
 	Get func(*wire.Entry) (Value, bool)
-	// extra says that Get needs more than what a wire.Flow holds.
-	extra bool
-	// mask says that a filter may give value/mask.
-	mask bool
+	// Mask says that a filter may give value/mask.
+	Mask bool
+	// Derived, in place of Get, needs more than the flow: the clock, or what is
+	// known of this machine.
+	Derived func(*Row) (Value, bool)
+}
+
+// Of reads the field of a row and tells whether the flow has it.
+func (f *Field) Of(r *Row) (Value, bool) {
+	if f.Derived != nil {
+		return f.Derived(r)
+	}
+	return f.Get(r.Need(f.Part))
 }
 
 var byName = func() map[string]*Field {

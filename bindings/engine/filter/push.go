@@ -1,8 +1,9 @@
-package query
+package filter
 
 import (
 	"context"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -21,7 +22,8 @@ type Ability struct {
 // hand does right. Nil leaves nothing to the kernel.
 type Able func(context.Context, Filter) Ability
 
-func (a Able) of(ctx context.Context, f Filter) Ability {
+// Of asks what of f the kernel at hand does right.
+func (a Able) Of(ctx context.Context, f Filter) Ability {
 	if a == nil {
 		return Ability{}
 	}
@@ -43,24 +45,20 @@ var statusFlags = map[string]struct {
 
 // Push returns the part of f that the kernel can decide. It may select more
 // than f does, never less, and what it selects is matched again.
-func (f Filter) Push(can Ability) wire.Filter {
+func (f *Filter) Push(can Ability) wire.Filter {
 	var k wire.Filter
-	one := map[string]Value{}
-	for _, t := range f.terms {
-		if len(t.values) != 1 {
-			continue
-		}
-		v := t.values[0]
-		one[t.field.Name] = v
-		switch name := t.field.Name; {
+	one := map[string]field.Value{}
+	for _, x := range f.exact {
+		one[x.Field.Name] = x.Value
+		switch name := x.Field.Name; {
 		case name == "mark" && can.Mark && k.Mark == nil:
-			k.Mark = &wire.Masked32{Value: uint32(v.Num), Mask: t.mask}
-		case name == "zone" && can.Zone && v.Num != 0:
+			k.Mark = &wire.Masked32{Value: uint32(x.Value.Num), Mask: x.Mask}
+		case name == "zone" && can.Zone && x.Value.Num != 0:
 			// Zone 0 is left out: a split zone has it on one side.
-			z := uint16(v.Num)
+			z := uint16(x.Value.Num)
 			k.Zone = &z
-		case can.Status && t.field.Kind == Flag:
-			k.Status = withStatus(k.Status, name, v.On)
+		case can.Status && x.Field.Kind == field.Flag:
+			k.Status = withStatus(k.Status, name, x.Value.On)
 		}
 	}
 	family := f.family()
@@ -94,24 +92,14 @@ func withStatus(k *wire.StatusFilter, name string, on bool) *wire.StatusFilter {
 }
 
 // family is the address family that f asks for, 0 where it leaves it open.
-func (f Filter) family() uint8 {
-	for _, t := range f.terms {
-		if t.field.Kind != Address && t.field.Name != "family" {
-			continue
-		}
-		if t.field.Name == "family" && len(t.values) > 1 {
-			continue
-		}
-		v4 := t.values[0].Num == 4 || t.field.Kind == Address && t.values[0].Addr.Is4()
-		for _, v := range t.values {
-			if t.field.Kind == Address && v.Addr.Is4() != v4 {
-				return 0
-			}
-		}
-		if v4 {
+func (f *Filter) family() uint8 {
+	for _, x := range f.exact {
+		switch {
+		case x.Field.Name == "family" && x.Value.Num == 4, x.Field.Kind == field.Address && x.Value.Addr.Is4():
 			return wire.FamilyIPv4
+		case x.Field.Name == "family", x.Field.Kind == field.Address:
+			return wire.FamilyIPv6
 		}
-		return wire.FamilyIPv6
 	}
 	return 0
 }
@@ -119,7 +107,7 @@ func (f Filter) family() uint8 {
 // pushTuple is the part of one direction that the kernel compares rightly:
 // IPv4 addresses, and the ports of TCP and UDP. names are those of source,
 // destination and their ports.
-func pushTuple(one map[string]Value, family uint8, names [4]string) (t wire.TupleFilter) {
+func pushTuple(one map[string]field.Value, family uint8, names [4]string) (t wire.TupleFilter) {
 	t.Tuple.Family = family
 	if family == wire.FamilyIPv4 {
 		if v, ok := one[names[0]]; ok {

@@ -1,6 +1,7 @@
-package query
+package filter
 
 import (
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
@@ -8,48 +9,42 @@ import (
 // Events returns the part of f that a socket program can decide, so that other
 // events are never copied to user space. It may let through more than f
 // selects, never less, and what comes is matched again.
-func (f Filter) Events() conntrack.EventFilter {
-	var k conntrack.EventFilter
-	k.Family = f.family()
-	for i := range f.terms {
-		t := &f.terms[i]
-		if len(t.values) != 1 {
-			continue
-		}
-		v := t.values[0]
-		switch t.field.Name {
+func (f *Filter) Events() conntrack.EventFilter {
+	k := conntrack.EventFilter{Family: f.family()}
+	for _, x := range f.exact {
+		switch x.Field.Name {
 		case "proto":
-			if p, ok := wire.ParseProto(v.Str); ok {
+			if p, ok := wire.ParseProto(x.Value.Str); ok {
 				k.Proto = &p
 			}
 		case "protonum":
-			p := uint8(v.Num)
+			p := uint8(x.Value.Num)
 			k.Proto = &p
 		case "sport":
-			k.SrcPort = port(v)
+			k.SrcPort = port(x.Value)
 		case "dport":
-			k.DstPort = port(v)
+			k.DstPort = port(x.Value)
 		case "src":
-			k.Src = single(v.Addr)
+			k.Src = single(x.Value.Addr)
 		case "dst":
-			k.Dst = single(v.Addr)
+			k.Dst = single(x.Value.Addr)
 		case "zone":
-			if v.Num != 0 { // 0 is also the zone of a split flow's other side
-				z := uint16(v.Num)
+			if x.Value.Num != 0 { // 0 is also the zone of a split flow's other side
+				z := uint16(x.Value.Num)
 				k.Zone = &z
 			}
 		case "mark":
-			k.Mark = &wire.Masked32{Value: uint32(v.Num), Mask: t.mask}
+			k.Mark = &wire.Masked32{Value: uint32(x.Value.Num), Mask: x.Mask}
 		default:
-			if t.field.Kind == Flag {
-				k.Status = withStatus(k.Status, t.field.Name, v.On)
+			if x.Field.Kind == field.Flag {
+				k.Status = withStatus(k.Status, x.Field.Name, x.Value.On)
 			}
 		}
 	}
 	return k
 }
 
-func port(v Value) *uint16 { p := uint16(v.Num); return &p }
+func port(v field.Value) *uint16 { p := uint16(v.Num); return &p }
 
 // single is the range that holds one address.
 func single(a wire.Addr) *conntrack.Prefix {

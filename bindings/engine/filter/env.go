@@ -1,0 +1,46 @@
+package filter
+
+// Env is what the words of a filter mean on this machine. A nil function knows
+// no word.
+type Env struct {
+	// Label returns the bit of a label by its name.
+	Label func(name string) (bit int, ok bool)
+	// Labels lists the names, for suggestions.
+	Labels func() []string
+	// Service returns the port of a service by its name.
+	Service func(name string) (port uint16, ok bool)
+	// Services lists the names, for suggestions.
+	Services func() []string
+	// ServiceName returns the name of a port.
+	ServiceName func(port uint16) (name string, ok bool)
+}
+
+// Params are the values of the parameters of a filter, by name: "1" for $1. A
+// value is a string, a float64, a bool, a wire.Addr, a list of them, or a map
+// whose keys count.
+type Params map[string]any
+
+// label resolves a label: a name, or the number of a bit.
+func (e *Env) label(name string) (bit int, ok bool) {
+	if n, err := wholeNumber(name, 127); err == nil {
+		return int(n), true
+	}
+	if e.Label == nil {
+		return 0, false
+	}
+	return e.Label(name)
+}
+
+func (e *Env) service(name string) (port uint16, ok bool) {
+	if e.Service == nil {
+		return 0, false
+	}
+	return e.Service(name)
+}
+
+func names(list func() []string) []string {
+	if list == nil {
+		return nil
+	}
+	return list()
+}

@@ -1,0 +1,144 @@
+package filter
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// randomFlow makes a flow from few values, so that filters of as few match
+// often.
+func randomFlow(r *rand.Rand) *wire.Entry {
+	e := &wire.Entry{}
+	protos := []uint8{wire.ProtoTCP, wire.ProtoUDP, wire.ProtoICMP, wire.ProtoSCTP, wire.ProtoGRE, 253}
+	t := &e.Orig
+	t.Proto, t.Family = protos[r.IntN(len(protos))], wire.FamilyIPv4
+	t.Src, t.Dst = randomAddr(r, false), randomAddr(r, false)
+	if r.IntN(4) == 0 && t.Proto != wire.ProtoICMP {
+		t.Family, t.Src, t.Dst = wire.FamilyIPv6, randomAddr(r, true), randomAddr(r, true)
+	}
+	switch {
+	case wire.HasPorts(t.Proto):
+		t.SrcPort, t.DstPort = uint16(r.IntN(4)*1000), uint16([]int{22, 53, 80, 443}[r.IntN(4)])
+	case t.Proto == wire.ProtoICMP:
+		t.SetICMP(8, 0, uint16(r.IntN(3)))
+	}
+	if r.IntN(4) == 0 {
+		t.Zone = uint16(r.IntN(3))
+	}
+	e.Reply, _ = t.Invert()
+	e.Present = wire.HasReply | wire.HasStatus | wire.HasTimeout | wire.HasMark | wire.HasID
+	e.Status = wire.Status(r.IntN(16))<<1 | wire.StatusConfirmed
+	e.Timeout, e.Mark, e.ID = uint32(r.IntN(5)*60), uint32(r.IntN(4)), r.Uint32()
+	if r.IntN(2) == 0 {
+		e.Present |= wire.HasCounters
+		e.Counter[0], e.Counter[1] = wire.Counters{Packets: uint64(r.IntN(5)), Bytes: uint64(r.IntN(5) * 1000)}, wire.Counters{Packets: 1, Bytes: 1000}
+	}
+	if t.Proto == wire.ProtoTCP {
+		e.State, e.Present = uint8(r.IntN(5)), e.Present|wire.HasState
+	}
+	return e
+}
+
+func randomAddr(r *rand.Rand, six bool) wire.Addr {
+	if six {
+		return wire.AddrFrom(netip.MustParseAddr(fmt.Sprintf("fd00::%d", 1+r.IntN(3))))
+	}
+	return wire.AddrFrom(netip.AddrFrom4([4]byte{10, byte(r.IntN(2)), 0, byte(1 + r.IntN(3))}))
+}
+
+// randomFilter makes the text of a filter.
+func randomFilter(r *rand.Rand, depth int) string {
+	n := r.IntN(14)
+	if depth > 3 {
+		n = r.IntN(10)
+	}
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	addr := func() string { return randomAddr(r, r.IntN(5) == 0).String() }
+	op := func() string { return pick("==", "!=", "<", "<=", ">", ">=") }
+	switch n {
+	case 0:
+		return pick("tcp", "udp", "icmp", "sctp", "gre", "assured", "unreplied", "replied", "snat", "dnat", "nat", "confirmed")
+	case 1:
+		return fmt.Sprintf("%s %s %d", pick("dport", "sport", "rdport", "rsport", "protonum"), op(), []int{6, 17, 22, 53, 80, 255}[r.IntN(6)])
+	case 2:
+		return fmt.Sprintf("%s %s %s", pick("src", "dst", "rsrc", "rdst", "nat_src", "nat_dst"), pick("==", "!="), addr())
+	case 3:
+		return fmt.Sprintf("%s %s %s", pick("src", "dst", "host", "net"), pick("in", "not in"), pick("10.0.0.0/8", "10.1.0.0/16", "fd00::/64", "{10.0.0.1, 10.1.0.0/24}", "10.0.0.1..10.0.0.2", "{fd00::1, 10.0.0.2}"))
+	case 4:
+		return fmt.Sprintf("%s %s %s", pick("bytes", "packets", "timeout", "mark", "zone", "icmp_id", "obytes"), op(), pick("0", "1", "2", "3"))
+	case 5:
+		return fmt.Sprintf("bytes %s %s", op(), pick("1kB", "2000", "4KiB"))
+	case 6:
+		return fmt.Sprintf("%s %s %s", pick("dport", "port"), pick("in", "not in"), pick("{22, 53}", "1..80", "{80, 400 .. 500}", "{1000}"))
+	case 7:
+		return fmt.Sprintf("mark %s %s", pick("==", "!="), pick("0x1/0x1", "0x2/0x3", "3"))
+	case 8:
+		return fmt.Sprintf("state %s %s", pick("==", "!="), pick("ESTABLISHED", "SYN_SENT", "NONE"))
+	case 9:
+		return pick("has(bytes)", "has(state)", "has(dport)", "timeout > 1m", "bytes / packets > 500", "net(src, 16) == 10.1.0.0", "max(obytes, rbytes) >= 2000", "proto in {tcp, udp}", "port == 53", "host == 10.0.0.1")
+	case 10:
+		return "not (" + randomFilter(r, depth+1) + ")"
+	case 11:
+		return "not " + atom(randomFilter(r, depth+1))
+	}
+	return atom(randomFilter(r, depth+1)) + pick(" and ", " or ", " && ", " || ") + atom(randomFilter(r, depth+1))
+}
+
+func atom(s string) string {
+	if strings.Contains(s, " and ") || strings.Contains(s, " or ") || strings.Contains(s, "&&") || strings.Contains(s, "||") {
+		return "(" + s + ")"
+	}
+	return s
+}
+
+// naive evaluates an expression the plain way: by the text of the fields and
+// without a shortcut.
+func naive(e Expr, row *field.Row) Tri {
+	switch e := e.(type) {
+	case And:
+		t := True
+		for _, x := range e {
+			t = min(t, naive(x, row))
+		}
+		return t
+	case Or:
+		t := False
+		for _, x := range e {
+			t = max(t, naive(x, row))
+		}
+		return t
+	case *Not:
+		return True - naive(e.X, row)
+	case *Has:
+		_, ok := value(e.Field, row)
+		return truth(ok)
+	case *Flag:
+		if f, ok := field.Lookup(e.Name); ok {
+			v, has := f.Of(row)
+			if !has {
+				return Unknown
+			}
+			return truth(v.On)
+		}
+		return truth(wire.ProtoName(row.Need(field.PartAll).Orig.Proto) == e.Name)
+	case *Cmp:
+		return naiveCmp(e, row)
+	case *In:
+		t := naiveIn(e, row)
+		if e.Not {
+			return True - t
+		}
+		return t
+	}
+	panic("not made by randomFilter")
+}
+
+func value(name string, row *field.Row) (field.Value, bool) {
+	f, _ := field.Lookup(name)
+	return f.Of(row)
+}
