@@ -39,6 +39,7 @@ func Enter() (bool, error) {
 		return false, errNotWorker
 	}
 	unix.CloseOnExec(stderr)
+	runtimeStderr = os.Stderr
 	os.Stderr = os.NewFile(uintptr(stderr), "/dev/stderr")
 	if err := bound(memory, stack); err != nil {
 		return false, fmt.Errorf("bound the memory of the worker: %w", err)
@@ -50,6 +51,10 @@ var errNotWorker = errors.New("the environment variable " + marker + " is not fo
 
 // room is what a worker needs besides that which the program maps by itself.
 const room = 12 << 20
+
+// runtimeStderr is descriptor 2, where the runtime writes when it dies. It is
+// kept from the collector, which would close it.
+var runtimeStderr *os.File //nolint:unused // it only has to stay
 
 // RoomError says that the bound leaves no room to run in: what the program maps
 // before it does anything, most of which it never touches, differs from build
