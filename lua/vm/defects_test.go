@@ -149,51 +149,113 @@ func TestSparseTables(t *testing.T) {
 	}
 }
 
-// TestBuiltinsHearTheContext runs what the library cannot interrupt.
+// TestBuiltinsHearTheContext runs what the library cannot interrupt. There it
+// runs in a child, which is killed once it has gone on long enough.
 func TestBuiltinsHearTheContext(t *testing.T) {
 	for name, source := range map[string]string{
-		"find": `return (("a"):rep(22)):find(("a*"):rep(12) .. "b")`,
-		"sort": `local t = {} for i = 1, 300000 do t[i] = (i * 7919) % 300007 end for _ = 1, 50 do table.sort(t) for i = 1, #t, 2 do t[i] = -t[i] end end`,
+		"find": `return (("a"):rep(40)):find(("a*"):rep(20) .. "b")`,
+		"sort": `local t = {} for i = 1, 4000000 do t[i] = (i * 7919) % 4000037 end while true do table.sort(t) end`,
+		"rep":  `for i = 1, 1e9 do local s = ("x"):rep(1e7) end`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			took := func(run func(context.Context, string) string) time.Duration {
-				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-				defer cancel()
-				began := time.Now()
-				run(ctx, source)
-				return time.Since(began)
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			if got := here(ctx, source); !strings.HasPrefix(got, "error: ") {
+				t.Errorf("got %.100s", got)
 			}
-			if d := took(here); d > 5*time.Second {
+			if d := time.Since(began); d > 10*time.Second {
 				t.Errorf("ended after %s", d)
 			}
 		})
 	}
+	cmd := child(t, "find")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		t.Errorf("the plain library heard it: %v", err)
+	case <-time.After(2 * time.Second): // its context has ended after 100 ms
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+}
+
+// TestResultsAreBounded makes strings that are too long here, and are made by
+// the library without a word.
+func TestResultsAreBounded(t *testing.T) {
 	for name, source := range map[string]string{
-		"rep": `result = ("x"):rep(2^40)`, "concat": `local s = ("x"):rep(2^20) for i = 1, 12 do s = s .. s end`,
-		"table.concat": `local t = {} for i = 1, 40 do t[i] = ("x"):rep(2^20) end table.concat(t)`,
-		"format":       `local s = ("x"):rep(2^23) result = ("%s%s%s"):format(s, s, s)`, "gsub": `local s = ("x"):rep(2^20) s:gsub("x", ("y"):rep(100))`,
+		"rep": `result = #("x"):rep(2^25)`, "concat": `local s = ("x"):rep(2^20) for i = 1, 5 do s = s .. s end result = #s`,
+		"table.concat": `local t = {} for i = 1, 40 do t[i] = ("x"):rep(2^20) end result = #table.concat(t)`,
+		"format":       `local s = ("x"):rep(2^23) result = #("%s%s%s"):format(s, s, s)`, "gsub": `local s = ("x"):rep(200) result = #s:gsub("x", ("y"):rep(100000))`,
 	} {
 		if got := here(context.Background(), source); !strings.Contains(got, "longer than 16777216 bytes") {
 			t.Errorf("%s: %.200s", name, got)
 		}
+		if got := plainly(context.Background(), source); strings.HasPrefix(got, "error") {
+			t.Errorf("%s: the plain library refuses it: %s", name, got)
+		}
 	}
+}
+
+// fatal are chunks that end the process of the plain library, or keep it busy
+// for ever.
+var fatal = map[string]string{
+	"braces": `result = loadstring("return " .. ("{"):rep(100000) .. ("}"):rep(100000)) == nil`,
+	"rep":    `result = pcall(string.rep, "x", 2^50) == false`,
+	"find":   `return (("a"):rep(40)):find(("a*"):rep(20) .. "b")`,
+}
+
+// child runs a chunk of fatal in the plain library of a process of its own.
+func child(t *testing.T, name string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFatalInThePlainLibrary$")
+	cmd.Env = append(os.Environ(), "CTSH_PLAIN="+name)
+	return cmd
 }
 
 // TestFatalInThePlainLibrary runs in a child what ends the process there.
 func TestFatalInThePlainLibrary(t *testing.T) {
-	const braces = `result = loadstring("return " .. ("{"):rep(100000) .. ("}"):rep(100000)) == nil`
-	if os.Getenv("CTSH_PLAIN") != "" {
+	if name := os.Getenv("CTSH_PLAIN"); name != "" {
 		debug.SetMaxStack(64 << 20)
-		plainly(context.Background(), braces)
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		if name != "find" {
+			ctx = context.Background()
+		}
+		plainly(ctx, fatal[name])
+		cancel()
 		os.Exit(0)
 	}
-	if got := here(context.Background(), braces); got != "true" {
-		t.Errorf("got %s", got)
+	for _, name := range []string{"braces", "rep"} {
+		if got := here(context.Background(), fatal[name]); got != "true" {
+			t.Errorf("%s: got %s", name, got)
+		}
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFatalInThePlainLibrary$")
-	cmd.Env = append(os.Environ(), "CTSH_PLAIN=1")
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "stack") {
+	if out, err := child(t, "braces").CombinedOutput(); err == nil || !strings.Contains(string(out), "stack") {
 		t.Errorf("the plain library survives: %v\n%.500s", err, out)
+	}
+}
+
+// TestPanicsShow checks that a defect of a Go function is no error like others:
+// in the plain library pcall hides it.
+func TestPanicsShow(t *testing.T) {
+	const source = `result = pcall(broken)`
+	broken := func(*lua.LState) int { panic("a defect") }
+	L := lua.NewState()
+	defer L.Close()
+	L.SetGlobal("broken", L.NewFunction(broken))
+	if err := L.DoString(source); err != nil || L.GetGlobal("result") != lua.LFalse {
+		t.Errorf("the plain library does not hide it: %v", err)
+	}
+	v := vm.New(context.Background(), vm.Options{})
+	defer v.Close()
+	v.Set("broken", v.L.NewFunction(broken))
+	v.Tasks.Lock()
+	defer v.Tasks.Unlock()
+	if err := v.Run("panic", source); err != nil || v.Panics() != 1 || v.Wait() == nil {
+		t.Errorf("%v, %d panics", err, v.Panics())
 	}
 }
 
@@ -232,6 +294,9 @@ func TestCoroutinesLeaveNoGoroutine(t *testing.T) {
 
 // TestDangerousPartsAreAbsent lists what reaches past the script.
 func TestDangerousPartsAreAbsent(t *testing.T) {
+	if got := plainly(context.Background(), `result = type(os.exit) .. type(io.popen) .. type(dofile)`); got != "functionfunctionfunction" {
+		t.Errorf("the plain library has no more of them: %s", got)
+	}
 	for _, expr := range []string{"os.exit", "os.execute", "io", "package.loadlib", "dofile", "loadfile", "debug.sethook", "debug.setmetatable", "debug.setupvalue", "newproxy", "package.loaders"} {
 		chunk := `result = ` + expr
 		if got := here(context.Background(), chunk); got != "nil" && !strings.Contains(got, "unknown global") {
