@@ -180,7 +180,7 @@ func TestBuiltinsHearTheContext(t *testing.T) {
 		t.Errorf("the plain library heard it: %v", err)
 	case <-time.After(2 * time.Second): // its context has ended after 100 ms
 		_ = cmd.Process.Kill()
-		<-ended
+		_ = <-ended
 	}
 }
 

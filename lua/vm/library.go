@@ -68,7 +68,11 @@ func (v *VM) strictGlobals() {
 		var names []string
 		L.G.Global.ForEach(func(k, _ lua.LValue) { names = append(names, k.String()) })
 		e := luaerr.New(luaerr.EFIELD, "", "unknown global %q", name)
-		luaerr.Raise(L, e.WithHint(luaerr.DidYouMean(name, names)))
+		hint, denied := v.opt.Denied[name]
+		if !denied {
+			hint = luaerr.DidYouMean(name, names)
+		}
+		luaerr.Raise(L, e.WithHint(hint))
 		return 0
 	}))
 	mt.RawSetString("__newindex", v.L.NewFunction(func(L *lua.LState) int {

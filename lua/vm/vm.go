@@ -32,6 +32,9 @@ type Options struct {
 	Open func(path string) (io.ReadCloser, error)
 
 	Allow library.Allow // what the script may reach
+	// Denied are globals that the script has not, with how it would get them:
+	// the hint of the error for who uses one.
+	Denied map[string]string
 
 	// HandlerTime is how long one call of a handler or timer function may run,
 	// not counting what it waits: 5 s for 0, without a limit if negative.

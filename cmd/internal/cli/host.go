@@ -40,7 +40,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 		ctx, h.cancel = context.WithTimeout(ctx, time.Duration(opt.timeout))
 	}
 	h.VM = vm.New(ctx, vm.Options{Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir,
-		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv), Open: opt.open, Allow: opt.allow.Allow})
+		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv), Open: opt.open, Allow: opt.allow.Allow, Denied: opt.allow.denied()})
 	h.Tasks.Lock()
 	h.OpenTasks()
 	h.openModules(p, opt)

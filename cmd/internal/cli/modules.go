@@ -26,6 +26,20 @@ func (h *host) openModules(p *Program, opt *options) {
 	}
 }
 
+// denied tells how to get what --allow does not grant.
+func (a *allowance) denied() map[string]string {
+	names := map[string]string{}
+	for _, m := range []struct {
+		granted      bool
+		global, word string
+	}{{a.FS, "fs", "fs"}, {a.Exec, "exec", "exec"}, {a.Net, "http", "net"}} {
+		if !m.granted {
+			names[m.global] = "it is there with --allow " + m.word
+		}
+	}
+	return names
+}
+
 // closeModules gives back what they hold, once the script has ended.
 func (h *host) closeModules() {
 	if h.files != nil {
