@@ -180,7 +180,9 @@ func TestBuiltinsHearTheContext(t *testing.T) {
 		t.Errorf("the plain library heard it: %v", err)
 	case <-time.After(2 * time.Second): // its context has ended after 100 ms
 		_ = cmd.Process.Kill()
-		_ = <-ended
+		if err := <-ended; err == nil {
+			t.Error("it ended well after it was killed")
+		}
 	}
 }
 

@@ -115,6 +115,9 @@ func TestMirrorHealsLoss(t *testing.T) {
 	client := k.Client()
 	defer client.Close()
 	m, equal := run(t, k, mirror.Options{})
+	for m.Stats().Syncs == 0 { // an empty mirror equals an empty table before its first reading
+		time.Sleep(time.Millisecond)
+	}
 	equal()
 	k.LoseEveryEvent(3)
 	for i := range 300 {
