@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter/filtertest"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -147,7 +148,7 @@ func naiveVal(v Val, row *field.Row) (any, bool) {
 		}
 		return math.Max(a.(float64), b.(float64)), true
 	}
-	panic("not made by randomFilter")
+	panic("not made by filtertest")
 }
 
 // TestAgainstNaive compares compiled filters with a plain evaluator, decoding
@@ -156,12 +157,12 @@ func TestAgainstNaive(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 2))
 	flows := make([]*wire.Entry, 200)
 	for i := range flows {
-		flows[i] = randomFlow(r)
+		flows[i] = filtertest.Flow(r)
 	}
 	var counts [3]int
 	refused := 0
 	for range 3000 {
-		text := randomFilter(r, 0)
+		text := filtertest.Text(r)
 		f, err := Compile(text, nil, nil)
 		if err != nil {
 			if !strings.Contains(err.Error(), "no flow could match") {
@@ -197,7 +198,7 @@ func TestAgainstNaive(t *testing.T) {
 func FuzzCompile(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 50 {
-		f.Add(randomFilter(r, 0))
+		f.Add(filtertest.Text(r))
 	}
 	for _, text := range []string{"src in $1", "label == web", `helper ~ "f*"`, "svc(dport) == https", "(bytes + 1) * 2 > 3", "dport == 0x10/0xff"} {
 		f.Add(text)

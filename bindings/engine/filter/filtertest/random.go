@@ -1,4 +1,4 @@
-package filter
+package filtertest
 
 import (
 	"fmt"
@@ -6,20 +6,18 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
-// randomFlow makes a flow from few values, so that filters of as few match
-// often.
-func randomFlow(r *rand.Rand) *wire.Entry {
+// Flow makes a flow from few values, so that filters of as few match often.
+func Flow(r *rand.Rand) *wire.Entry {
 	e := &wire.Entry{}
 	protos := []uint8{wire.ProtoTCP, wire.ProtoUDP, wire.ProtoICMP, wire.ProtoSCTP, wire.ProtoGRE, 253}
 	t := &e.Orig
 	t.Proto, t.Family = protos[r.IntN(len(protos))], wire.FamilyIPv4
-	t.Src, t.Dst = randomAddr(r, false), randomAddr(r, false)
+	t.Src, t.Dst = addr(r, false), addr(r, false)
 	if r.IntN(4) == 0 && t.Proto != wire.ProtoICMP {
-		t.Family, t.Src, t.Dst = wire.FamilyIPv6, randomAddr(r, true), randomAddr(r, true)
+		t.Family, t.Src, t.Dst = wire.FamilyIPv6, addr(r, true), addr(r, true)
 	}
 	switch {
 	case wire.HasPorts(t.Proto):
@@ -44,21 +42,23 @@ func randomFlow(r *rand.Rand) *wire.Entry {
 	return e
 }
 
-func randomAddr(r *rand.Rand, six bool) wire.Addr {
+func addr(r *rand.Rand, six bool) wire.Addr {
 	if six {
 		return wire.AddrFrom(netip.MustParseAddr(fmt.Sprintf("fd00::%d", 1+r.IntN(3))))
 	}
 	return wire.AddrFrom(netip.AddrFrom4([4]byte{10, byte(r.IntN(2)), 0, byte(1 + r.IntN(3))}))
 }
 
-// randomFilter makes the text of a filter.
-func randomFilter(r *rand.Rand, depth int) string {
+// Text makes the text of a filter.
+func Text(r *rand.Rand) string { return text(r, 0) }
+
+func text(r *rand.Rand, depth int) string {
 	n := r.IntN(14)
 	if depth > 3 {
 		n = r.IntN(10)
 	}
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	addr := func() string { return randomAddr(r, r.IntN(5) == 0).String() }
+	one := func() string { return addr(r, r.IntN(5) == 0).String() }
 	op := func() string { return pick("==", "!=", "<", "<=", ">", ">=") }
 	switch n {
 	case 0:
@@ -66,7 +66,7 @@ func randomFilter(r *rand.Rand, depth int) string {
 	case 1:
 		return fmt.Sprintf("%s %s %d", pick("dport", "sport", "rdport", "rsport", "protonum"), op(), []int{6, 17, 22, 53, 80, 255}[r.IntN(6)])
 	case 2:
-		return fmt.Sprintf("%s %s %s", pick("src", "dst", "rsrc", "rdst", "nat_src", "nat_dst"), pick("==", "!="), addr())
+		return fmt.Sprintf("%s %s %s", pick("src", "dst", "rsrc", "rdst", "nat_src", "nat_dst"), pick("==", "!="), one())
 	case 3:
 		return fmt.Sprintf("%s %s %s", pick("src", "dst", "host", "net"), pick("in", "not in"), pick("10.0.0.0/8", "10.1.0.0/16", "fd00::/64", "{10.0.0.1, 10.1.0.0/24}", "10.0.0.1..10.0.0.2", "{fd00::1, 10.0.0.2}"))
 	case 4:
@@ -82,11 +82,11 @@ func randomFilter(r *rand.Rand, depth int) string {
 	case 9:
 		return pick("has(bytes)", "has(state)", "has(dport)", "timeout > 1m", "bytes / packets > 500", "net(src, 16) == 10.1.0.0", "max(obytes, rbytes) >= 2000", "proto in {tcp, udp}", "port == 53", "host == 10.0.0.1")
 	case 10:
-		return "not (" + randomFilter(r, depth+1) + ")"
+		return "not (" + text(r, depth+1) + ")"
 	case 11:
-		return "not " + atom(randomFilter(r, depth+1))
+		return "not " + atom(text(r, depth+1))
 	}
-	return atom(randomFilter(r, depth+1)) + pick(" and ", " or ", " && ", " || ") + atom(randomFilter(r, depth+1))
+	return atom(text(r, depth+1)) + pick(" and ", " or ", " && ", " || ") + atom(text(r, depth+1))
 }
 
 func atom(s string) string {
@@ -94,51 +94,4 @@ func atom(s string) string {
 		return "(" + s + ")"
 	}
 	return s
-}
-
-// naive evaluates an expression the plain way: by the text of the fields and
-// without a shortcut.
-func naive(e Expr, row *field.Row) Tri {
-	switch e := e.(type) {
-	case And:
-		t := True
-		for _, x := range e {
-			t = min(t, naive(x, row))
-		}
-		return t
-	case Or:
-		t := False
-		for _, x := range e {
-			t = max(t, naive(x, row))
-		}
-		return t
-	case *Not:
-		return True - naive(e.X, row)
-	case *Has:
-		_, ok := value(e.Field, row)
-		return truth(ok)
-	case *Flag:
-		if f, ok := field.Lookup(e.Name); ok {
-			v, has := f.Of(row)
-			if !has {
-				return Unknown
-			}
-			return truth(v.On)
-		}
-		return truth(wire.ProtoName(row.Need(field.PartAll).Orig.Proto) == e.Name)
-	case *Cmp:
-		return naiveCmp(e, row)
-	case *In:
-		t := naiveIn(e, row)
-		if e.Not {
-			return True - t
-		}
-		return t
-	}
-	panic("not made by randomFilter")
-}
-
-func value(name string, row *field.Row) (field.Value, bool) {
-	f, _ := field.Lookup(name)
-	return f.Of(row)
 }

@@ -1,0 +1,89 @@
+package query
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
+	"github.com/ctsh/ctsh/bindings/engine/filter/filtertest"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/netns/netnstest"
+)
+
+func TestMain(m *testing.M) { netnstest.Main(m) }
+
+// everything is a kernel that filters all that a filter may ask of it.
+func everything(context.Context, filter.Filter) filter.Ability {
+	return filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
+}
+
+// TestRungsAgree counts flows of a real table with filters made at random: what
+// is left to the kernel never changes the answer.
+func TestRungsAgree(t *testing.T) {
+	flows, filters := 10_000, 200
+	if testing.Short() {
+		flows, filters = 1000, 100
+	}
+	ctx := context.Background()
+	k := conntrack.Open(netnstest.New(t))
+	defer k.Close()
+	r := rand.New(rand.NewPCG(9, 9))
+	b, err := k.Batch(ctx, conntrack.BatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range flows {
+		e := filtertest.Flow(r)
+		if wire.HasPorts(e.Orig.Proto) { // few values are too few for so many flows
+			e.Orig.SrcPort += uint16(r.IntN(1000))
+			e.Reply, _ = e.Orig.Invert()
+		}
+		e.Timeout += 600
+		if err := b.Add(&wire.Create{Entry: *e}); err != nil {
+			t.Fatalf("%s: %v", e.Orig, err)
+		}
+	}
+	res, err := b.Close()
+	if err != nil || res.Applied < flows/2 || res.Failed > 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	var kept []wire.Entry
+	if err := (Query{}).Each(ctx, k, nil, func(row *field.Row, _ *wire.View) error {
+		kept = append(kept, *row.Need(field.PartAll))
+		return nil
+	}); err != nil || len(kept) != res.Applied {
+		t.Fatalf("%d flows of %d, %v", len(kept), res.Applied, err)
+	}
+	pushed, selected := 0, 0
+	for range filters {
+		text := filtertest.Text(r)
+		f, err := filter.Compile(text, nil, nil)
+		if err != nil {
+			continue // no flow could match
+		}
+		want := 0
+		for i := range kept {
+			var row field.Row
+			if row.ResetEntry(&kept[i], 0); f.Match(&row) == filter.True {
+				want++
+			}
+		}
+		q := Query{Filter: f}
+		if kf := f.Push(everything(ctx, f)); !kf.IsZero() {
+			pushed++
+		}
+		selected += want
+		for name, able := range map[string]filter.Able{"go": nil, "kernel": everything} {
+			if n, err := q.Count(ctx, k, able); err != nil || n != want {
+				t.Errorf("%s, %s: %d flows, want %d (%v)", text, name, n, want, err)
+			}
+		}
+	}
+	if pushed < filters/10 || selected < flows {
+		t.Errorf("%d filters were left to the kernel, %d flows selected: the test tests too little", pushed, selected)
+	}
+	t.Logf("%d flows, %d of %d filters left in part to the kernel, %d flows selected", len(kept), pushed, filters, selected)
+}
