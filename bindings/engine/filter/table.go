@@ -53,7 +53,7 @@ func keyed(key string, err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Key == "" && !strings.HasPrefix(e.Msg, "unknown field") {
 		named := *e
-		named.Key = key
+		named.Key, named.Msg = key, strings.TrimPrefix(e.Msg, key+": ")
 		return &named
 	}
 	return err
