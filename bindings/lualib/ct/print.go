@@ -2,9 +2,11 @@ package ct
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
@@ -42,14 +44,30 @@ func (f *flows) export(c *registry.Call) int {
 	if f.h.opt.NoFiles {
 		c.Raise(luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script").WithHint(`"-" is standard output`))
 	}
-	tmp, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	// A new file under a name that nobody could have prepared: a link in its
+	// place would have root write elsewhere.
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	var refused *os.PathError
+	if errors.As(err, &refused) {
+		refused.Op, refused.Path = "create", path
+	}
 	c.Raise(err)
 	defer os.Remove(tmp.Name()) // fails after the rename, as it should
 	defer tmp.Close()
 	c.Raise(f.write(c, tmp, format))
+	c.Raise(tmp.Chmod(modeOf(path)))
 	c.Raise(tmp.Close())
 	c.Raise(os.Rename(tmp.Name(), path))
 	return 0
+}
+
+// modeOf is the mode of the file that is replaced, or what a new one gets where
+// nothing else is said.
+func modeOf(path string) os.FileMode {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		return info.Mode().Perm()
+	}
+	return 0o644
 }
 
 func (f *flows) write(c *registry.Call, to io.Writer, format string) error {
