@@ -11,7 +11,7 @@
 //
 //   - Reading a global that nobody ever set is an error. One that was set to
 //     nil, or that only other versions of Lua have, reads as nil.
-//   - There is no -0: it reads as 0. The remainder of fractions and of infinity
+//   - A -0 that was computed may read as 0, and prints as 0. The remainder of fractions and of infinity
 //     is that of C's fmod with the sign of the divisor.
 //   - goto and labels are there, as in Lua 5.2.
 //   - A function runs below pcall on a thread of its own: yield does not cross

@@ -27,6 +27,11 @@ true
 arithmetic is broken
 ct> assert(nil, "no flow")
 no flow`).
+	Func("error(message?: any, level: int 0..1000 = 1)", "raises an error. A text gets the position of the caller in front, of its caller with level 2, none with level 0; a table is raised as it is", (*VM).raise).
+	Example(`ct> error("no flow")
+prompt:1: no flow
+ct> select(2, pcall(error, {code = 7})).code
+7`).
 	Func("collectgarbage(what: string = \"collect\", arg?: any) -> number", `"count" is the KiB in use by the program; the rest does nothing, because memory is freed by itself`, (*VM).collectGarbage).
 	Example(`ct> collectgarbage("count") > 0
 true`).
@@ -83,6 +88,19 @@ func (v *VM) exit(c *registry.Call) int {
 	e := &luaerr.Exit{Status: c.Int(1)}
 	v.Tasks.Stop(e)
 	luaerr.Raise(c.L, e)
+	return 0
+}
+
+// raise is error. Called by pcall itself it has no position to tell; the stock
+// one puts a blank there.
+func (v *VM) raise(c *registry.Call) int {
+	message := c.Get(1)
+	if s, ok := message.(lua.LString); ok && c.Int(2) > 0 {
+		if where := strings.TrimSpace(c.L.Where(c.Int(2))); where != "" && !strings.HasPrefix(where, "[G]") {
+			message = lua.LString(where+" ") + s
+		}
+	}
+	c.L.Error(message, 0)
 	return 0
 }
 

@@ -221,7 +221,7 @@ func (p *programs) protected() {
 	}
 	p.line("end))))")
 	e := p.str(1)
-	p.line("print(show(select(2, pcall(error, %s, 0))))", e)
+	p.line("print(show(select(2, pcall(error, %s%s))))", e, []string{"", ", 0", ", 1"}[p.IntN(3)])
 	if v, ok := p.pick("num", true); ok {
 		p.line("pcall(function() %s = %s + 1 error('x') end)", v, v)
 	}

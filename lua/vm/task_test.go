@@ -236,7 +236,7 @@ func TestEndsOfTasks(t *testing.T) {
 	}{
 		{"well", `spawn(function() sleep("1ms") end) spawn(function() end):wait()`, 0, ""},
 		{"nobody waits", `spawn(function() error("x") end) spawn(function() sleep("1ms") print("on") end)`, 1, "ctsh: task test.lua:1: test.lua:1: x"},
-		{"one of two", `local a, b = spawn(error, "x", 0), spawn(error, "y", 0) pcall(a.wait, a)`, 1, "ctsh: task of a library function: y"},
+		{"one of two", `local a, b = spawn(error, "x", 0), spawn(error, "y", 0) pcall(a.wait, a)`, 1, "ctsh: task error: y"},
 		{"caught", `local t = spawn(error, "y") pcall(t.wait, t)`, 0, ""},
 		{"passed on", `spawn(error, "y", 0):wait()`, 1, ""},
 		{"cancelled", `local t = spawn(sleep, "1h") sleep("1ms") t:cancel()`, 0, ""},

@@ -94,11 +94,14 @@ func (c *compiler) exactCmp(e *Cmp) (x Exact, ok bool) {
 // asks for them has made a mistake.
 func contradiction(list []Exact) error {
 	var address *Exact
+	whole := map[*field.Field]*Exact{} // the first of each field without a mask
 	for i := range list {
 		x := &list[i]
-		for j := range i {
-			y := &list[j]
-			if x.Field == y.Field && x.Value != y.Value && x.Mask&y.Mask == ^uint32(0) {
+		if x.Mask == ^uint32(0) {
+			y := whole[x.Field]
+			if y == nil {
+				whole[x.Field] = x
+			} else if x.Value != y.Value {
 				return &Error{Pos: x.pos, Msg: fmt.Sprintf("%s cannot be %s and %s: no flow could match", x.Field.Name, y.Field.Format(y.Value), x.Field.Format(x.Value))}
 			}
 		}

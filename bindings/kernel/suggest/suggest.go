@@ -7,6 +7,10 @@ import "strings"
 // two that are as close the one with the same first letter counts: people
 // seldom get that wrong.
 func Nearest(word string, among []string) string {
+	const longest = 64
+	if len(word) > longest { // no word of ours is that long
+		return ""
+	}
 	best, bestAt := "", 2*((len(word)+2)/3+1)
 	for _, w := range among {
 		d := 2 * distance(strings.ToLower(word), strings.ToLower(w))
