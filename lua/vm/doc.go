@@ -11,8 +11,9 @@
 //
 //   - Reading a global that nobody ever set is an error. One that was set to
 //     nil, or that only other versions of Lua have, reads as nil.
-//   - A -0 that was computed may read as 0, and prints as 0. The remainder of fractions and of infinity
-//     is that of C's fmod with the sign of the divisor.
+//   - A -0 that was computed may read as 0, and prints as 0.
+//   - x % y is exact, where Lua's own rounds for fractions and large numbers;
+//     x % (1/0) is x for x > 0.
 //   - goto and labels are there, as in Lua 5.2.
 //   - A function runs below pcall on a thread of its own: yield does not cross
 //     pcall, a metamethod, or the iterator of a for loop. Tasks do.

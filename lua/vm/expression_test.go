@@ -29,7 +29,9 @@ func (p *programs) num(depth int) string {
 	case 12:
 		return fmt.Sprintf("(%s / %d)", next(), p.IntN(5)) // by a negative zero it would differ
 	case 13:
-		return fmt.Sprintf("(math.floor(%s) %% %d)", next(), 1+p.IntN(9)) // of fractions it is rounded otherwise
+		// The remainder of fractions and of large numbers is exact here, and
+		// rounded there.
+		return fmt.Sprintf("(math.max(-1e6, math.min(1e6, math.floor(%s))) %% %d)", next(), 1+p.IntN(9))
 	case 14:
 		return fmt.Sprintf("(-%s)", next())
 	case 15:
