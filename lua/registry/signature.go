@@ -42,9 +42,6 @@ type Kind struct {
 	Fields []Param // of a table with known fields
 }
 
-// Variadic tells whether more arguments may follow the named ones.
-func (s *Signature) Variadic() bool { return s.more != nil }
-
 // ParseSignature reads a signature.
 func ParseSignature(text string) (*Signature, error) {
 	p := &sigParser{text: text}

@@ -20,18 +20,10 @@ type Field struct {
 	Get func(*wire.Entry) (Value, bool)
 	// Mask says that a filter may give value/mask.
 	Mask bool
-	// Derived, in place of Get, needs more than the flow: the clock, or what is
-	// known of this machine.
-	Derived func(*Row) (Value, bool)
 }
 
 // Of reads the field of a row and tells whether the flow has it.
-func (f *Field) Of(r *Row) (Value, bool) {
-	if f.Derived != nil {
-		return f.Derived(r)
-	}
-	return f.Get(r.Need(f.Part))
-}
+func (f *Field) Of(r *Row) (Value, bool) { return f.Get(r.Need(f.Part)) }
 
 var byName = func() map[string]*Field {
 	m := make(map[string]*Field, len(fields))

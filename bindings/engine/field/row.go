@@ -29,28 +29,17 @@ type Row struct {
 	entry wire.Entry
 	view  *wire.View
 	got   Part
-	// Now is when the flow is looked at, in nanoseconds since 1970: one
-	// reading of the clock for many rows.
-	Now int64
 }
 
-// Reset makes r show the flow of a message. now is in nanoseconds since 1970.
-func (r *Row) Reset(v *wire.View, now int64) {
-	r.view, r.got, r.Now = v, 0, now
+// Reset makes r show the flow of a message.
+func (r *Row) Reset(v *wire.View) {
+	r.view, r.got = v, 0
 	r.entry.Present = 0
 }
 
 // ResetEntry makes r show a flow that was kept.
-func (r *Row) ResetEntry(e *wire.Entry, now int64) {
-	r.entry, r.view, r.got, r.Now = *e, nil, PartAll, now
-}
-
-// ResetFlow makes r show a flow that was kept without its extra parts.
-func (r *Row) ResetFlow(f *wire.Flow, now int64) {
-	r.entry.Flow, r.view, r.got, r.Now = *f, nil, PartAll, now
-	if f.Has(wire.HasHelper) {
-		r.entry.Helper = f.Helper.String()
-	}
+func (r *Row) ResetEntry(e *wire.Entry) {
+	r.entry, r.view, r.got = *e, nil, PartAll
 }
 
 // Need returns the flow with the given parts decoded. The rest of it means

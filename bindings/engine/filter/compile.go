@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 
@@ -18,14 +17,6 @@ type compiler struct {
 	env    *Env
 	params Params
 	used   map[string]bool // parameters
-	fields []*field.Field
-}
-
-// use notes that a field is looked at.
-func (c *compiler) use(f *field.Field) {
-	if !slices.Contains(c.fields, f) {
-		c.fields = append(c.fields, f)
-	}
 }
 
 func (c *compiler) cond(e Expr) (pred, error) {
@@ -92,7 +83,6 @@ func (c *compiler) has(e *Has) (pred, error) {
 	if !ok {
 		return nil, unknownField(e.Field, e.Pos)
 	}
-	c.use(f)
 	return func(r *field.Row) Tri { _, ok := f.Of(r); return truth(ok) }, nil
 }
 
@@ -103,7 +93,6 @@ func unknownField(name string, pos int) error {
 // flag is a word that stands alone.
 func (c *compiler) flag(e *Flag) (pred, error) {
 	if f, ok := field.Lookup(e.Name); ok {
-		c.use(f)
 		if f.Kind != field.Flag {
 			return nil, &Error{Pos: e.Pos, Msg: fmt.Sprintf("%s is %s and is compared, as in %s; has(%s) asks whether it is there", e.Name, fieldOperand(f, 0).what(), sample(f), e.Name)}
 		}

@@ -9,10 +9,9 @@ import (
 // Filter selects flows. The zero Filter selects every flow. It is a value:
 // And and Unless make another one.
 type Filter struct {
-	expr   Expr
-	pred   pred
-	fields []*field.Field
-	exact  []Exact
+	expr  Expr
+	pred  pred
+	exact []Exact
 }
 
 // Compile reads a filter and checks it. Every parameter must be used, so that
@@ -42,7 +41,7 @@ func compile(e Expr, params Params, env *Env) (Filter, error) {
 	if err != nil {
 		return Filter{}, err
 	}
-	return Filter{expr: e, pred: p, fields: c.fields, exact: exact}, nil
+	return Filter{expr: e, pred: p, exact: exact}, nil
 }
 
 // Match tells whether a flow is selected: True, False, or Unknown where the
@@ -56,9 +55,6 @@ func (f *Filter) Match(r *field.Row) Tri {
 
 // IsAll tells whether f selects every flow.
 func (f *Filter) IsAll() bool { return f.pred == nil }
-
-// Fields are what f looks at.
-func (f *Filter) Fields() []*field.Field { return f.fields }
 
 // Exact are the terms of f that compare one field with one value. All must
 // hold where f does; they are not all of f.
@@ -74,7 +70,7 @@ func (f Filter) And(g Filter) (Filter, error) {
 		return f, nil
 	}
 	a, b := f.pred, g.pred
-	both := Filter{expr: join(f.expr, g.expr), fields: union(f.fields, g.fields), exact: append(slices.Clip(f.exact), g.exact...),
+	both := Filter{expr: join(f.expr, g.expr), exact: append(slices.Clip(f.exact), g.exact...),
 		pred: func(r *field.Row) Tri {
 			t := a(r)
 			if t == False {
@@ -92,7 +88,7 @@ func (f Filter) Unless(g Filter) (Filter, error) {
 		return f, &Error{Msg: "unless everything: no flow could match"}
 	}
 	p := g.pred
-	return f.And(Filter{expr: &Not{X: g.expr}, fields: g.fields, pred: func(r *field.Row) Tri { return p(r).not() }})
+	return f.And(Filter{expr: &Not{X: g.expr}, pred: func(r *field.Row) Tri { return p(r).not() }})
 }
 
 // String renders f in its one form; Compile reads it back.
@@ -114,14 +110,4 @@ func join(a, b Expr) Expr {
 		}
 	}
 	return list
-}
-
-func union(a, b []*field.Field) []*field.Field {
-	out := slices.Clone(a)
-	for _, f := range b {
-		if !slices.Contains(out, f) {
-			out = append(out, f)
-		}
-	}
-	return out
 }

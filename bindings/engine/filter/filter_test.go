@@ -52,7 +52,7 @@ func match(t *testing.T, text string) Tri {
 		t.Fatalf("%s: %v", text, err)
 	}
 	var r field.Row
-	r.ResetEntry(flow(), 0)
+	r.ResetEntry(flow())
 	again, err := Compile(f.String(), used, env)
 	if err != nil || again.String() != f.String() || again.Match(&r) != f.Match(&r) {
 		t.Errorf("%s prints as %s, which reads as %s (%v)", text, f, again, err)
@@ -141,7 +141,7 @@ func TestExcerpt(t *testing.T) {
 
 func TestTables(t *testing.T) {
 	var r field.Row
-	r.ResetEntry(flow(), 0)
+	r.ResetEntry(flow())
 	for _, c := range []struct {
 		table map[string]any
 		want  string // the filter as it prints, or the error
@@ -170,7 +170,7 @@ func TestTables(t *testing.T) {
 
 func TestCombined(t *testing.T) {
 	var r field.Row
-	r.ResetEntry(flow(), 0)
+	r.ResetEntry(flow())
 	tcp, _ := Compile("tcp", nil, nil)
 	big, _ := Compile("bytes > 5 or udp", nil, nil)
 	both, err := tcp.And(big)
@@ -198,7 +198,7 @@ func BenchmarkMatch(b *testing.B) {
 	var r field.Row
 	e := flow()
 	e.Orig.DstPort = 22
-	r.ResetEntry(e, 0)
+	r.ResetEntry(e)
 	b.ReportAllocs()
 	for range b.N {
 		if f.Match(&r) != True {

@@ -59,10 +59,8 @@ func words() []string { return append(field.Names(), "host", "net", "port", "lab
 // fieldOperand reads a field of the row.
 func fieldOperand(f *field.Field, pos int) *operand {
 	o := &operand{kind: f.Kind, unit: f.Unit, pos: pos, field: f}
-	read := f.Of
-	if get, part := f.Get, f.Part; f.Derived == nil {
-		read = func(r *field.Row) (field.Value, bool) { return get(r.Need(part)) }
-	}
+	get, part := f.Get, f.Part
+	read := func(r *field.Row) (field.Value, bool) { return get(r.Need(part)) }
 	switch f.Kind {
 	case field.Number:
 		o.num = func(r *field.Row) (float64, bool) { v, ok := read(r); return v.Num, ok }
@@ -110,14 +108,12 @@ func (c *compiler) word(v *Word) *operand {
 		name = "labels"
 	}
 	if f, ok := field.Lookup(name); ok {
-		c.use(f)
 		return fieldOperand(f, v.Pos)
 	}
 	if list, ok := either[name]; ok {
 		o := &operand{pos: v.Pos}
 		for _, n := range list {
 			f, _ := field.Lookup(n)
-			c.use(f)
 			o.either, o.kind = append(o.either, f), f.Kind
 		}
 		return o

@@ -179,7 +179,7 @@ func TestAgainstNaive(t *testing.T) {
 		for range 20 {
 			e := flows[r.IntN(len(flows))]
 			var row field.Row
-			row.ResetEntry(e, 0)
+			row.ResetEntry(e)
 			want := naive(expr, &row)
 			counts[want]++
 			if got := f.Match(&row); got != want {
@@ -222,7 +222,7 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q selects everything", text)
 		}
 		var row field.Row
-		row.ResetEntry(entry, 0)
+		row.ResetEntry(entry)
 		printed := flt.String()
 		again, err := Compile(printed, given, env)
 		if err != nil || again.String() != printed || again.Match(&row) != flt.Match(&row) {

@@ -67,7 +67,7 @@ func TestRungsAgree(t *testing.T) {
 		want := 0
 		for i := range kept {
 			var row field.Row
-			if row.ResetEntry(&kept[i], 0); f.Match(&row) == filter.True {
+			if row.ResetEntry(&kept[i]); f.Match(&row) == filter.True {
 				want++
 			}
 		}

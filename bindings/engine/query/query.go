@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
@@ -60,10 +59,9 @@ func (q Query) Dump(can filter.Ability) *wire.Dump {
 // returned; conntrack.ErrStop ends it without one.
 func (q Query) Each(ctx context.Context, k conntrack.Kernel, able filter.Able, fn func(*field.Row, *wire.View) error) error {
 	var row field.Row
-	now := time.Now().UnixNano()
 	left := q.Limit
 	_, err := k.Dump(ctx, q.Dump(able.Of(ctx, q.Filter)), conntrack.DumpOptions{Ahead: true}, func(v *wire.View) error {
-		row.Reset(v, now)
+		row.Reset(v)
 		if q.Filter.Match(&row) != filter.True {
 			return nil
 		}

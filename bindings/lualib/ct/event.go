@@ -179,7 +179,7 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 			e := &wire.Entry{}
 			ev.View.Entry(e)
 			e.Present |= wire.HasMark // an event says the mark unless it is 0
-			row.ResetEntry(e, ev.Received.UnixNano())
+			row.ResetEntry(e)
 			if s.filter.Match(&row) != filter.True {
 				return nil
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
+	"github.com/ctsh/ctsh/lua/value"
 )
 
 // flows is a query as a script holds it.
@@ -87,18 +88,13 @@ ct> flows:unless("bytes < 1MB"):count()
 		}).
 		Example(`ct> flows:where{proto = "udp", dport = 53}:first().src
 10.0.0.1`).
-		Method("each(fn: function)", "calls a function with every flow, while the table is being read", func(f *flows, c *registry.Call) int {
-			fn := c.Func(1)
-			f.stream(c, f.q, func(fl *flow) bool {
-				c.L.Push(fn)
-				c.L.Push(flowType.New(c.L, fl))
-				c.L.Call(1, 0)
-				return true
-			})
-			return 0
-		}).
+		Method("each(fn: function)",
+			"calls a function with every flow, while the table is being read. One whose parameters all have names of fields gets these instead, which is faster: function(src, bytes) ... end",
+			func(f *flows, c *registry.Call) int { return f.each(c) }).
 		Example(`ct> flows:where{dport = 53}:each(function(f) print(f.src, f.dport) end)
-10.0.0.1	53`).
+10.0.0.1	53
+ct> flows:where{dport = 53}:each(function(dport, src, bytes) print(src, dport, bytes) end)
+10.0.0.1	53	nil`).
 		Method("iter() -> function", "for f in flows:iter() do ... end", func(f *flows, c *registry.Call) int { return f.iter(c) }).
 		Example(`ct> n = 0
 ct> for f in flows:iter() do n = n + f.dport end
@@ -237,6 +233,43 @@ func (f *flows) stream(c *registry.Call, q query.Query, fn func(*flow) bool) {
 			}
 		}
 	}
+}
+
+// each calls a function with every flow, or with the fields that its parameters
+// are named by.
+func (f *flows) each(c *registry.Call) int {
+	fn := c.Func(1)
+	fields := fieldsOf(fn)
+	var boxes value.Boxes
+	f.stream(c, f.q, func(fl *flow) bool {
+		c.L.Push(fn)
+		for _, x := range fields {
+			if v, ok := x.Get(fl.e); ok && x.Kind == field.Number {
+				c.L.Push(boxes.Number(v.Num))
+			} else {
+				c.L.Push(fieldOf(c.L, x, fl.e))
+			}
+		}
+		if fields == nil {
+			c.L.Push(flowType.New(c.L, fl))
+		}
+		c.L.Call(max(1, len(fields)), 0)
+		return true
+	})
+	return 0
+}
+
+// fieldsOf are the fields that the parameters of a function name, nil unless
+// all of them name one.
+func fieldsOf(fn *lua.LFunction) (fields []*field.Field) {
+	for _, name := range value.Parameters(fn) {
+		x, ok := field.Lookup(name)
+		if !ok {
+			return nil
+		}
+		fields = append(fields, x)
+	}
+	return fields
 }
 
 // iter returns a function for Lua's for. What a loop that was left early still
