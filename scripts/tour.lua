@@ -26,12 +26,10 @@ title("query: one flow by its tuple, then the NATed ones by what the outside see
 print(ct.get{proto = "tcp", src = "fd00::1", sport = 4000, dst = "fd00::2", dport = 22})
 flows:where{nat_src = "203.0.113.1", nat_sport = {50001, 50002}}:print()
 
-title("group: who asks the resolver most")
-local asked = {}
-flows:where{proto = "udp", dport = 53}:each(function(f) asked[f.src] = (asked[f.src] or 0) + 1 end)
-for _, src in ipairs{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"} do
-  print(src, asked[src])
-end
+title("group: who asks the resolver most, and what the table is made of")
+flows:where("udp and dport == domain"):by("src"):count():top(5):print()
+flows:by("proto, svc"):agg{n = "count", sources = "uniq(src)"}:sort("-n"):print()
+print(flows:where("udp"):by("src"):count():explain())
 
 title("change: a plan can be looked at, and does nothing until it is applied")
 local stale = flows:where{proto = "udp", mark = 1}

@@ -15,6 +15,9 @@
 // for any number of lines, and "..." inside a line for any text. Spaces at the
 // end of a line do not count.
 //
+// [Examples] takes transcripts out of declarations, [Files] reads them from
+// files.
+//
 // It must not be imported by anything but tests, and must not know what the
 // examples are about: the state they run in comes from outside.
 package luatest

@@ -24,6 +24,7 @@ const hang = 30 * time.Second
 type step struct {
 	input string
 	want  []string
+	came  []string // after check
 }
 
 // parse reads a transcript.
@@ -78,6 +79,13 @@ func (s *step) check(v *vm.VM, out *bytes.Buffer) string {
 	for i := range got {
 		got[i] = strings.TrimRight(got[i], " ")
 	}
+	for len(got) > 0 && got[len(got)-1] == "" {
+		got = got[:len(got)-1]
+	}
+	for len(s.want) > 0 && s.want[len(s.want)-1] == "" {
+		s.want = s.want[:len(s.want)-1]
+	}
+	s.came = got
 	if matchLines(s.want, got) {
 		return ""
 	}

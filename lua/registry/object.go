@@ -4,7 +4,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/value"
 )
+
+// ShowKey is where a metatable holds the function that a prompt calls to show
+// an object.
+const ShowKey = "__show"
 
 // Type makes Lua objects of Go values: fields that are read when asked for,
 // methods, operators, and how an object prints. It is filled once, at start,
@@ -16,8 +21,12 @@ type Type[T any] struct {
 	fields  map[string]func(*lua.LState, T) lua.LValue
 	methods map[string]method[T]
 	names   []string
+	more    func(*lua.LState, T, string) (lua.LValue, bool)
+	others  func(T) []string
 	text    func(T) string
+	show    func(*Call, T) string
 	length  func(*Call, T) int
+	plus    [2]func(*Call, T, T) int // by operators
 	equal   func(a, b T) bool
 	call    method[T]
 }
@@ -52,6 +61,14 @@ func (t *Type[T]) Method(sig, doc string, fn func(T, *Call) int) *Type[T] {
 	return t
 }
 
+// More adds fields that differ from object to object: get returns one, or
+// false where there is none of that name, and names lists them for
+// suggestions.
+func (t *Type[T]) More(get func(*lua.LState, T, string) (lua.LValue, bool), names func(T) []string) *Type[T] {
+	t.more, t.others = get, names
+	return t
+}
+
 // Example gives the last member an example, or before the first one the type.
 func (t *Type[T]) Example(text string) *Type[T] { t.example(text); return t }
 
@@ -63,6 +80,16 @@ func (t *Type[T]) Since(version string) *Type[T] { t.last().Since = version; ret
 
 // Text sets what tostring and .. use.
 func (t *Type[T]) Text(fn func(T) string) *Type[T] { t.text = fn; return t }
+
+// Show sets what a prompt shows of an object, where that is more than its
+// text. It may take its time.
+func (t *Type[T]) Show(fn func(*Call, T) string) *Type[T] { t.show = fn; return t }
+
+// Plus sets what + does with two objects of the type.
+func (t *Type[T]) Plus(fn func(c *Call, a, b T) int) *Type[T] { t.plus[0] = fn; return t }
+
+// Minus sets what - does with two objects of the type.
+func (t *Type[T]) Minus(fn func(c *Call, a, b T) int) *Type[T] { t.plus[1] = fn; return t }
 
 // Len sets what # does.
 func (t *Type[T]) Len(fn func(*Call, T) int) *Type[T] { t.length = fn; return t }
@@ -153,9 +180,17 @@ func (t *Type[T]) index(L *lua.LState, methods *lua.LTable) int {
 		L.Push(m)
 		return 1
 	}
+	names := t.names
+	if t.more != nil {
+		if v, found := t.more(L, self, string(name)); ok && found {
+			L.Push(v)
+			return 1
+		}
+		names = append(t.others(self), names...)
+	}
 	text := L.Get(2).String()
 	e := luaerr.New(luaerr.EFIELD, "", "%s has no field or method %q", article(t.Name), text)
-	luaerr.Raise(L, e.WithHint(luaerr.DidYouMean(text, t.names)))
+	luaerr.Raise(L, e.WithHint(luaerr.DidYouMean(text, names)))
 	return 0
 }
 
@@ -183,6 +218,28 @@ func (t *Type[T]) operators(L *lua.LState, mt *lua.LTable) {
 		mt.RawSetString("__len", L.NewFunction(func(L *lua.LState) int {
 			self, _ := t.Is(L.Get(1))
 			return t.length(&Call{L: L, decl: decl, skip: 1}, self)
+		}))
+	}
+	for i, op := range [...]struct{ key, sign string }{{"__add", "+"}, {"__sub", "-"}} {
+		if fn := t.plus[i]; fn != nil {
+			decl := &Decl{Path: op.sign, Kind: KindMethod, Text: "operator(other: any)"}
+			mt.RawSetString(op.key, L.NewFunction(func(L *lua.LState) int {
+				a, okA := t.Is(L.Get(1))
+				b, okB := t.Is(L.Get(2))
+				if !okA || !okB {
+					luaerr.Raise(L, luaerr.New(luaerr.ETYPE, op.sign, "%s %s %s: both must be %s",
+						value.Describe(L.Get(1)), op.sign, value.Describe(L.Get(2)), article(t.Name)))
+				}
+				return fn(&Call{L: L, decl: decl, skip: 1}, a, b)
+			}))
+		}
+	}
+	if t.show != nil {
+		decl := &Decl{Path: t.Name, Kind: KindMethod, Text: "show()"}
+		mt.RawSetString(ShowKey, L.NewFunction(func(L *lua.LState) int {
+			self, _ := t.Is(L.Get(1))
+			L.Push(lua.LString(t.show(&Call{L: L, decl: decl, skip: 1}, self)))
+			return 1
 		}))
 	}
 	if t.equal != nil {

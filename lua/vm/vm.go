@@ -162,7 +162,7 @@ func (v *VM) Show(ctx context.Context, name, source string) ([]string, error) {
 		if x == lua.LNil {
 			continue
 		}
-		text, err := v.text(x)
+		text, err := v.shown(x)
 		if err != nil {
 			return texts, err
 		}

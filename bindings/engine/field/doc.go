@@ -3,7 +3,8 @@
 // and what it needs. Scripts, filters, grouping, JSON, CSV and help follow it.
 //
 // A [Row] is a flow as it is asked: it decodes of a message only the parts
-// that somebody wants, and each once.
+// that somebody wants, and each once. What filters ask most is read where it
+// lies in the message, before anything is decoded.
 //
 // The package must not know what is asked for: filters and queries are above.
 package field

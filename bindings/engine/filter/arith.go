@@ -87,7 +87,7 @@ func (c *compiler) numeric(v Val) (*operand, error) {
 	case o.num != nil:
 		return o, nil
 	case o.word != "":
-		return nil, unknownField(o.word, o.pos)
+		return nil, c.unknownField(o.word, o.pos)
 	case o.literal != nil && o.literal.kind == constNumber:
 		n := o.literal.num
 		return &operand{kind: field.Number, unit: strings.Replace(o.literal.unit, "share", "", 1), pos: o.pos,
@@ -178,7 +178,7 @@ func (c *compiler) netOf(v *Call) (*operand, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.addr == nil {
+	if x.wide == nil {
 		return nil, &Error{Pos: x.pos, Msg: "net: want an address, got " + x.what()}
 	}
 	bits := [2]int{0, 64}
@@ -193,26 +193,22 @@ func (c *compiler) netOf(v *Call) (*operand, error) {
 		}
 		bits[i] = int(o.literal.num)
 	}
-	get := x.addr
-	return &operand{kind: field.Address, pos: v.Pos, addr: func(r *field.Row) (wire.Addr, bool) {
+	get, four, six := x.wide, maskOf(96+bits[0]), maskOf(bits[1])
+	o := &operand{kind: field.Address, pos: v.Pos}
+	o.readAddr(func(r *field.Row) (wire.AddrWords, bool) {
 		a, ok := get(r)
+		mask := six
 		if a.Is4() {
-			return cut(a, 96+bits[0]), ok
+			mask = four
 		}
-		return cut(a, bits[1]), ok
-	}}, nil
+		return wire.AddrWords{Hi: a.Hi & mask.Hi, Lo: a.Lo & mask.Lo}, ok
+	})
+	return o, nil
 }
 
-// cut clears the bits of an address behind a prefix.
-func cut(a wire.Addr, bits int) wire.Addr {
-	for i := bits / 8; i < len(a); i++ {
-		if keep := bits - 8*i; keep > 0 {
-			a[i] &= 0xff << (8 - keep)
-		} else {
-			a[i] = 0
-		}
-	}
-	return a
+// maskOf has the first bits of an address set.
+func maskOf(bits int) wire.AddrWords {
+	return wire.AddrWords{Hi: ^(^uint64(0) >> min(bits, 64)), Lo: ^(^uint64(0) >> max(bits-64, 0))}
 }
 
 func (c *compiler) lowerOf(v *Call) (*operand, error) {

@@ -17,39 +17,77 @@ type compiler struct {
 	env    *Env
 	params Params
 	used   map[string]bool // parameters
+	set    *field.Set
 }
 
+func newCompiler(params Params, env *Env) *compiler {
+	if env == nil {
+		env = &Env{}
+	}
+	return &compiler{env: env, params: params, used: map[string]bool{}, set: env.fields()}
+}
+
+// cond compiles a condition.
 func (c *compiler) cond(e Expr) (pred, error) {
+	x, err := c.weighed(e)
+	return x.pred, err
+}
+
+func (c *compiler) weighed(e Expr) (x weighed, err error) {
 	switch e := e.(type) {
 	case And:
-		return c.all(e, func(list []pred) pred {
-			return func(r *field.Row) Tri {
-				least := True
-				for _, p := range list {
-					if t := p(r); t < least {
-						if least = t; t == False {
-							return False
-						}
-					}
-				}
-				return least
-			}
-		})
+		return c.joined(e, allOf)
 	case Or:
-		return c.all(e, anyOf)
+		return c.joined(e, anyOf)
 	case *Not:
-		p, err := c.cond(e.X)
-		return func(r *field.Row) Tri { return p(r).not() }, err
+		x, err = c.weighed(e.X)
+		x.pred = negated(x.pred, true)
+		return x, err
 	case *Cmp:
-		return c.compare(e)
+		x.pred, err = c.compare(e)
 	case *In:
-		return c.in(e)
+		x.pred, err = c.in(e)
 	case *Glob:
-		return c.glob(e)
+		x.pred, err = c.glob(e)
 	case *Has:
-		return c.has(e)
+		x.pred, err = c.has(e)
+	default:
+		x.pred, err = c.flag(e.(*Flag))
 	}
-	return c.flag(e.(*Flag))
+	if err == nil {
+		x.weight = c.weigh(e)
+	}
+	return x, err
+}
+
+// joined compiles conditions and joins them, the cheap ones first.
+func (c *compiler) joined(list []Expr, join func([]pred) pred) (x weighed, err error) {
+	parts := make([]weighed, len(list))
+	for i, e := range list {
+		if parts[i], err = c.weighed(e); err != nil {
+			return x, err
+		}
+	}
+	preds, w := lightFirst(parts)
+	return weighed{join(preds), w}, nil
+}
+
+// allOf holds where all hold. The first decides most flows, so it is called
+// outside the loop.
+func allOf(list []pred) pred {
+	first, rest := list[0], list[1:]
+	return func(r *field.Row) Tri {
+		least := first(r)
+		if least == False {
+			return False
+		}
+		for _, p := range rest {
+			if least = min(least, p(r)); least == False {
+				return False
+			}
+		}
+		return least
+	}
 }
 
 // anyOf holds where one holds.
@@ -67,51 +105,61 @@ func anyOf(list []pred) pred {
 	}
 }
 
-func (c *compiler) all(list []Expr, join func([]pred) pred) (pred, error) {
-	preds := make([]pred, len(list))
-	for i, e := range list {
-		var err error
-		if preds[i], err = c.cond(e); err != nil {
-			return nil, err
-		}
-	}
-	return join(preds), nil
-}
-
 func (c *compiler) has(e *Has) (pred, error) {
-	f, ok := field.Lookup(e.Field)
+	f, ok := c.set.Lookup(e.Field)
 	if !ok {
-		return nil, unknownField(e.Field, e.Pos)
+		return nil, c.unknownField(e.Field, e.Pos)
 	}
-	return func(r *field.Row) Tri { _, ok := f.Of(r); return truth(ok) }, nil
+	return presence(f), nil
 }
 
-func unknownField(name string, pos int) error {
-	return &Error{Pos: pos, Msg: "unknown field " + show(name), Hint: hint(name, words())}
+// presence holds where a row has a field.
+func presence(f *field.Field) pred {
+	switch o := fieldOperand(f, 0); {
+	case o.whole != nil:
+		get := o.whole
+		return func(r *field.Row) Tri { _, ok := get(r); return truth(ok) }
+	case o.num != nil:
+		get := o.num
+		return func(r *field.Row) Tri { _, ok := get(r); return truth(ok) }
+	}
+	get := f.Reader()
+	return func(r *field.Row) Tri { _, ok := get(r); return truth(ok) }
+}
+
+func (c *compiler) unknownField(name string, pos int) error { return unknownField(c.set, name, pos) }
+
+func unknownField(set *field.Set, name string, pos int) error {
+	return &Error{Pos: pos, Msg: "unknown field " + show(name), Hint: hint(name, words(set))}
 }
 
 // flag is a word that stands alone.
 func (c *compiler) flag(e *Flag) (pred, error) {
-	if f, ok := field.Lookup(e.Name); ok {
+	if f, ok := c.set.Lookup(e.Name); ok {
 		if f.Kind != field.Flag {
 			return nil, &Error{Pos: e.Pos, Msg: fmt.Sprintf("%s is %s and is compared, as in %s; has(%s) asks whether it is there", e.Name, fieldOperand(f, 0).what(), sample(f), e.Name)}
 		}
+		get := f.FlagReader()
 		return func(r *field.Row) Tri {
-			v, ok := f.Of(r)
+			on, ok := get(r)
 			if !ok {
 				return Unknown
 			}
-			return truth(v.On)
+			return truth(on)
 		}, nil
 	}
-	if p, ok := wire.ParseProto(strings.ToLower(e.Name)); ok {
+	_, protos := c.set.Lookup("proto")
+	if p, ok := wire.ParseProto(strings.ToLower(e.Name)); ok && protos {
 		return c.compare(&Cmp{"==", &Word{"proto", e.Pos}, &Word{wire.ProtoName(p), e.Pos}, e.Pos})
 	}
-	if len(either[e.Name]) > 0 {
+	if len(c.either(e.Name)) > 0 {
 		return nil, &Error{Pos: e.Pos, Msg: e.Name + " is compared, as in " + e.Name + " == ..."}
 	}
-	err := &Error{Pos: e.Pos, Msg: "unknown word " + show(e.Name), Hint: hint(e.Name, append(words(), wire.ProtoNames()...))}
-	return nil, err
+	among := words(c.set)
+	if protos {
+		among = append(among, wire.ProtoNames()...)
+	}
+	return nil, &Error{Pos: e.Pos, Msg: "unknown word " + show(e.Name), Hint: hint(e.Name, among)}
 }
 
 // sample is a comparison that a field could stand in.
@@ -125,241 +173,6 @@ func sample(f *field.Field) string {
 		return "label == web"
 	}
 	return f.Name + " == ..."
-}
-
-// compare compiles a comparison.
-func (c *compiler) compare(e *Cmp) (pred, error) {
-	l, err := c.operand(e.L)
-	if err != nil {
-		return nil, err
-	}
-	r, err := c.operand(e.R)
-	if err != nil {
-		return nil, err
-	}
-	op := e.Op
-	if fixed(l) && !fixed(r) {
-		l, r, op = r, l, mirrored[op]
-	}
-	switch {
-	case l.word != "":
-		return nil, unknownField(l.word, l.pos)
-	case l.literal != nil:
-		return nil, &Error{Pos: l.pos, Msg: "two constants are compared: one side must be a field"}
-	case len(r.either) > 0:
-		return nil, &Error{Pos: r.pos, Msg: "host, net and port stand on the left of a comparison"}
-	case len(l.either) > 0:
-		return c.compareEither(l, op, r)
-	}
-	return c.comparison(l, op, r)
-}
-
-// fixed tells whether an operand does not depend on the row.
-func fixed(o *operand) bool { return o.literal != nil || o.word != "" }
-
-// mirrored are the operators with their sides exchanged.
-var mirrored = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-// compareEither holds where any of several fields is equal.
-func (c *compiler) compareEither(l *operand, op string, r *operand) (pred, error) {
-	if op != "==" && op != "!=" {
-		return nil, &Error{Pos: l.pos, Msg: "host, net and port are compared with == and != only"}
-	}
-	var list []pred
-	for _, f := range l.either {
-		p, err := c.comparison(fieldOperand(f, l.pos), "==", r)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
-	p := anyOf(list)
-	if op == "!=" {
-		return func(r *field.Row) Tri { return p(r).not() }, nil
-	}
-	return p, nil
-}
-
-func (c *compiler) comparison(l *operand, op string, r *operand) (pred, error) {
-	ordered := op != "==" && op != "!="
-	if ordered && l.kind != field.Number {
-		return nil, &Error{Pos: l.pos, Msg: fmt.Sprintf("%s is compared with == and != only", l.what())}
-	}
-	switch l.kind {
-	case field.Number:
-		return c.compareNumbers(l, op, r)
-	case field.Address:
-		return compareAddrs(l, op, r)
-	case field.Labels:
-		p, err := c.labelIs(r)
-		return negated(p, op), err
-	case field.Flag:
-		if r.literal == nil || r.literal.kind != constBool {
-			return nil, &Error{Pos: r.pos, Msg: "want true or false, got " + r.what()}
-		}
-		p, err := c.flag(&Flag{l.field.Name, l.pos})
-		return negated(p, map[bool]string{true: "==", false: "!="}[(r.literal.num == 1) == (op == "==")]), err
-	}
-	return c.compareTexts(l, op, r)
-}
-
-// negated turns a condition round for !=.
-func negated(p pred, op string) pred {
-	if op == "!=" {
-		return func(r *field.Row) Tri { return p(r).not() }
-	}
-	return p
-}
-
-func (c *compiler) compareNumbers(l *operand, op string, r *operand) (pred, error) {
-	if r.literal != nil && r.literal.kind == constMask {
-		return c.compareMasked(l, op, r)
-	}
-	if !fixed(r) {
-		if r.num == nil {
-			return nil, &Error{Pos: r.pos, Msg: fmt.Sprintf("%s is compared with %s", l.what(), r.what())}
-		}
-		if l.unit != r.unit && l.unit != "" && r.unit != "" {
-			return nil, &Error{Pos: r.pos, Msg: fmt.Sprintf("%s is compared with %s", l.what(), r.what())}
-		}
-		less := ordering(op)
-		ln, rn := l.num, r.num
-		return func(row *field.Row) Tri {
-			a, ok := ln(row)
-			if !ok {
-				return Unknown
-			}
-			b, ok := rn(row)
-			if !ok {
-				return Unknown
-			}
-			return truth(less(a, b))
-		}, nil
-	}
-	n, err := c.number(r, l.field, l.unit)
-	if err != nil {
-		return nil, err
-	}
-	get := l.num
-	test := ordering(op)
-	return func(row *field.Row) Tri {
-		v, ok := get(row)
-		if !ok {
-			return Unknown
-		}
-		return truth(test(v, n))
-	}, nil
-}
-
-// ordering is the comparison of an operator.
-func ordering(op string) func(a, b float64) bool {
-	switch op {
-	case "==":
-		return func(a, b float64) bool { return a == b }
-	case "!=":
-		return func(a, b float64) bool { return a != b }
-	case "<":
-		return func(a, b float64) bool { return a < b }
-	case "<=":
-		return func(a, b float64) bool { return a <= b }
-	case ">":
-		return func(a, b float64) bool { return a > b }
-	}
-	return func(a, b float64) bool { return a >= b }
-}
-
-func (c *compiler) compareMasked(l *operand, op string, r *operand) (pred, error) {
-	if l.field == nil || !l.field.Mask || op != "==" && op != "!=" {
-		return nil, &Error{Pos: r.pos, Msg: "a mask goes with mark and status, and with == and !="}
-	}
-	get, want, mask := l.num, uint32(r.literal.num), r.literal.mask
-	return negated(func(row *field.Row) Tri {
-		v, ok := get(row)
-		if !ok {
-			return Unknown
-		}
-		return truth(uint32(v)&mask == want)
-	}, op), nil
-}
-
-func compareAddrs(l *operand, op string, r *operand) (pred, error) {
-	la := l.addr
-	if !fixed(r) {
-		if r.addr == nil {
-			return nil, &Error{Pos: r.pos, Msg: "an address is compared with " + r.what()}
-		}
-		ra := r.addr
-		return negated(func(row *field.Row) Tri {
-			a, ok := la(row)
-			if !ok {
-				return Unknown
-			}
-			b, ok := ra(row)
-			if !ok {
-				return Unknown
-			}
-			return truth(a == b)
-		}, op), nil
-	}
-	want, err := address(r)
-	if err != nil {
-		return nil, err
-	}
-	return negated(func(row *field.Row) Tri {
-		a, ok := la(row)
-		if !ok {
-			return Unknown
-		}
-		return truth(a == want)
-	}, op), nil
-}
-
-func (c *compiler) compareTexts(l *operand, op string, r *operand) (pred, error) {
-	lt := l.text
-	if !fixed(r) {
-		if r.text == nil {
-			return nil, &Error{Pos: r.pos, Msg: "a text is compared with " + r.what()}
-		}
-		rt := r.text
-		return negated(func(row *field.Row) Tri {
-			a, ok := lt(row)
-			if !ok {
-				return Unknown
-			}
-			b, ok := rt(row)
-			if !ok {
-				return Unknown
-			}
-			return truth(a == b)
-		}, op), nil
-	}
-	want, err := c.textFor(r, l.field)
-	if err != nil {
-		return nil, err
-	}
-	return negated(func(row *field.Row) Tri {
-		s, ok := lt(row)
-		if !ok {
-			return Unknown
-		}
-		return truth(s == want)
-	}, op), nil
-}
-
-// labelIs holds where the flow has a label. A flow without labels has none:
-// the kernel sends no empty set.
-func (c *compiler) labelIs(r *operand) (pred, error) {
-	name, err := c.textFor(r, nil)
-	if err != nil {
-		return nil, err
-	}
-	bit, ok := c.env.label(name)
-	if !ok {
-		return nil, &Error{Pos: r.pos, Msg: "unknown label " + show(name), Hint: hint(name, names(c.env.Labels))}
-	}
-	return func(row *field.Row) Tri {
-		return truth(row.Need(field.PartLabels).Has(wire.HasLabels) && row.Need(field.PartLabels).Labels.Bit(bit))
-	}, nil
 }
 
 // unused names parameters that were given and stand nowhere, most often

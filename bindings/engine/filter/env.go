@@ -1,8 +1,12 @@
 package filter
 
+import "github.com/ctsh/ctsh/bindings/engine/field"
+
 // Env is what the words of a filter mean on this machine. A nil function knows
 // no word.
 type Env struct {
+	// Fields are what the rows have, those of a flow where it is nil.
+	Fields *field.Set
 	// Label returns the bit of a label by its name.
 	Label func(name string) (bit int, ok bool)
 	// Labels lists the names, for suggestions.
@@ -19,6 +23,14 @@ type Env struct {
 // value is a string, a float64, a bool, a wire.Addr, a list of them, or a map
 // whose keys count.
 type Params map[string]any
+
+// fields are what the rows have.
+func (e *Env) fields() *field.Set {
+	if e == nil || e.Fields == nil {
+		return field.Flow
+	}
+	return e.Fields
+}
 
 // label resolves a label: a name, or the number of a bit.
 func (e *Env) label(name string) (bit int, ok bool) {

@@ -34,12 +34,12 @@ func (c *compiler) exactly(e Expr) ([]Exact, error) {
 func (c *compiler) exactTerm(e Expr) (x Exact, ok bool) {
 	switch e := e.(type) {
 	case *Flag:
-		if p, ok := wire.ParseProto(e.Name); ok {
-			f, _ := field.Lookup("proto")
-			return Exact{Field: f, Value: field.Value{Str: wire.ProtoName(p)}, Mask: ^uint32(0), pos: e.Pos}, true
+		if f, ok := c.set.Lookup(e.Name); ok {
+			return Exact{Field: f, Value: field.Value{On: true}, Mask: ^uint32(0), pos: e.Pos}, true
 		}
-		f, _ := field.Lookup(e.Name)
-		return Exact{Field: f, Value: field.Value{On: true}, Mask: ^uint32(0), pos: e.Pos}, true
+		f, ok := c.set.Lookup("proto")
+		p, known := wire.ParseProto(e.Name)
+		return Exact{Field: f, Value: field.Value{Str: wire.ProtoName(p)}, Mask: ^uint32(0), pos: e.Pos}, ok && known
 	case *Not:
 		if x, ok = c.exactTerm(e.X); ok && x.Field.Kind == field.Flag {
 			x.Value.On = !x.Value.On
@@ -55,6 +55,52 @@ func (c *compiler) exactTerm(e Expr) (x Exact, ok bool) {
 		return c.exactCmp(e)
 	}
 	return Exact{}, false
+}
+
+// impliedFamily is the family that conditions leave, where an address is
+// matched with networks or addresses of one family; 0 where they leave both.
+// With it the kernel can compare ports.
+func (c *compiler) impliedFamily(list []Expr) uint8 {
+	for _, e := range list {
+		if family := c.familyOf(e); family != 0 {
+			return family
+		}
+	}
+	return 0
+}
+
+func (c *compiler) familyOf(e Expr) uint8 {
+	in, ok := e.(*In)
+	if cmp, isCmp := e.(*Cmp); isCmp && cmp.Op == "==" {
+		in, ok = &In{X: cmp.L, Items: []Val{cmp.R}}, true
+	}
+	if !ok || in.Not {
+		return 0
+	}
+	l, err := c.operand(in.X)
+	if err != nil || l.literal != nil || l.kind != field.Address || l.field == nil && l.either == nil {
+		return 0
+	}
+	items, err := c.items(in)
+	if err != nil {
+		return 0
+	}
+	four := 0
+	for _, o := range items {
+		if o.literal == nil || !o.literal.addr.IsValid() && !o.literal.prefix.IsValid() {
+			return 0
+		}
+		if o.literal.addr.Is4() || o.literal.prefix.Addr().Is4() {
+			four++
+		}
+	}
+	switch four {
+	case 0:
+		return wire.FamilyIPv6
+	case len(items):
+		return wire.FamilyIPv4
+	}
+	return 0
 }
 
 func (c *compiler) exactCmp(e *Cmp) (x Exact, ok bool) {

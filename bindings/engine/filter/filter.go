@@ -6,42 +6,82 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/field"
 )
 
-// Filter selects flows. The zero Filter selects every flow. It is a value:
-// And and Unless make another one.
+// Filter selects flows. The zero Filter selects every flow. It is a value that
+// never changes: And and Unless make another one.
 type Filter struct {
-	expr  Expr
-	pred  pred
+	parts []part // all must hold
+	pred  pred   // of all parts
 	exact []Exact
 }
 
+// part is a condition that was compiled by itself: its parameters and words
+// are its own.
+type part struct {
+	expr   Expr
+	params Params
+	env    *Env
+	pred   pred
+	exact  []Exact
+	family uint8 // that its addresses leave, 0 for both
+}
+
 // Compile reads a filter and checks it. Every parameter must be used, so that
-// a misspelt one is found.
+// a misspelt one is found. Parameters, and what env tells of a word, must not
+// change afterwards: a filter without parameters may be one that was compiled
+// before.
 func Compile(text string, params Params, env *Env) (Filter, error) {
+	if f, ok := programs.get(text, params, env); ok {
+		return f, nil
+	}
 	e, err := Parse(text)
 	if err != nil {
 		return Filter{}, err
 	}
 	f, err := compile(e, params, env)
-	return f, locate(err, text)
+	if err != nil {
+		return f, locate(err, text)
+	}
+	programs.put(text, params, env, f)
+	return f, nil
 }
 
 func compile(e Expr, params Params, env *Env) (Filter, error) {
-	if env == nil {
-		env = &Env{}
-	}
-	c := &compiler{env: env, params: params, used: map[string]bool{}}
-	p, err := c.cond(e)
+	c := newCompiler(params, env)
+	f, err := c.filter(e)
 	if err == nil {
 		err = c.unused()
-	}
-	var exact []Exact
-	if err == nil {
-		exact, err = c.exactly(e)
 	}
 	if err != nil {
 		return Filter{}, err
 	}
-	return Filter{expr: e, pred: p, exact: exact}, nil
+	return f, nil
+}
+
+// filter compiles a condition. Conjunctions in parentheses give exact terms
+// too.
+func (c *compiler) filter(e Expr) (Filter, error) {
+	p, err := c.cond(e)
+	if err != nil {
+		return Filter{}, err
+	}
+	exact, err := c.exactly(conjuncts(e))
+	if err != nil {
+		return Filter{}, err
+	}
+	return Filter{parts: []part{{e, c.params, c.env, p, exact, c.impliedFamily(conjuncts(e))}}, pred: p, exact: exact}, nil
+}
+
+// conjuncts lists the conditions that must all hold where e does.
+func conjuncts(e Expr) And {
+	list, ok := e.(And)
+	if !ok {
+		return And{e}
+	}
+	var flat And
+	for _, x := range list {
+		flat = append(flat, conjuncts(x)...)
+	}
+	return flat
 }
 
 // Match tells whether a flow is selected: True, False, or Unknown where the
@@ -69,16 +109,20 @@ func (f Filter) And(g Filter) (Filter, error) {
 	case g.IsAll():
 		return f, nil
 	}
-	a, b := f.pred, g.pred
-	both := Filter{expr: join(f.expr, g.expr), exact: append(slices.Clip(f.exact), g.exact...),
-		pred: func(r *field.Row) Tri {
-			t := a(r)
-			if t == False {
-				return False
-			}
-			return min(t, b(r))
-		}}
-	return both, contradiction(both.exact)
+	joint := Filter{parts: append(slices.Clip(f.parts), g.parts...),
+		exact: append(slices.Clip(f.exact), g.exact...), pred: bothOf(f.pred, g.pred)}
+	return joint, contradiction(joint.exact)
+}
+
+// bothOf holds where a and b do.
+func bothOf(a, b pred) pred {
+	return func(r *field.Row) Tri {
+		t := a(r)
+		if t == False {
+			return False
+		}
+		return min(t, b(r))
+	}
 }
 
 // Unless selects what f does and g does not. Where g is unknown the flow is
@@ -88,7 +132,25 @@ func (f Filter) Unless(g Filter) (Filter, error) {
 		return f, &Error{Msg: "unless everything: no flow could match"}
 	}
 	p := g.pred
-	return f.And(Filter{expr: &Not{X: g.expr}, pred: func(r *field.Row) Tri { return p(r).not() }})
+	no := part{expr: &Not{X: g.expr()}, env: g.parts[0].env, pred: func(r *field.Row) Tri { return p(r).not() }}
+	if len(g.parts) == 1 {
+		// The parameters of several may have the same names. They are not needed
+		// again: only the negation of a single flag is an exact term.
+		no.params = g.parts[0].params
+		if x, ok := newCompiler(no.params, no.env).exactTerm(no.expr); ok {
+			no.exact = []Exact{x}
+		}
+	}
+	return f.And(Filter{parts: []part{no}, pred: no.pred, exact: no.exact})
+}
+
+// expr is the condition that f is.
+func (f *Filter) expr() Expr {
+	e := f.parts[0].expr
+	for _, p := range f.parts[1:] {
+		e = join(e, p.expr)
+	}
+	return e
 }
 
 // String renders f in its one form; Compile reads it back.
@@ -96,7 +158,7 @@ func (f Filter) String() string {
 	if f.IsAll() {
 		return "all"
 	}
-	return Print(f.expr)
+	return Print(f.expr())
 }
 
 // join is the conjunction of two conditions, flat.

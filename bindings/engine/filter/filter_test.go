@@ -189,20 +189,3 @@ func TestCombined(t *testing.T) {
 		t.Errorf("%s %v", same, err)
 	}
 }
-
-func BenchmarkMatch(b *testing.B) {
-	f, err := Compile("tcp and dport == 22 and src in 10.0.0.0/8", nil, env)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var r field.Row
-	e := flow()
-	e.Orig.DstPort = 22
-	r.ResetEntry(e)
-	b.ReportAllocs()
-	for range b.N {
-		if f.Match(&r) != True {
-			b.Fatal("no match")
-		}
-	}
-}

@@ -15,7 +15,7 @@ func (c *compiler) glob(e *Glob) (pred, error) {
 	}
 	switch {
 	case l.word != "":
-		return nil, unknownField(l.word, l.pos)
+		return nil, c.unknownField(l.word, l.pos)
 	case l.text == nil:
 		return nil, &Error{Pos: l.pos, Msg: "a pattern is matched against a text, not " + l.what()}
 	case e.Pattern == "":

@@ -27,7 +27,7 @@ func naive(e Expr, row *field.Row) Tri {
 		_, ok := value(e.Field, row)
 		return truth(ok)
 	case *Flag:
-		if f, ok := field.Lookup(e.Name); ok {
+		if f, ok := field.Flow.Lookup(e.Name); ok {
 			v, has := f.Of(row)
 			if !has {
 				return Unknown
@@ -48,6 +48,6 @@ func naive(e Expr, row *field.Row) Tri {
 }
 
 func value(name string, row *field.Row) (field.Value, bool) {
-	f, _ := field.Lookup(name)
+	f, _ := field.Flow.Lookup(name)
 	return f.Of(row)
 }

@@ -22,9 +22,11 @@ type operand struct {
 	literal *constant
 	word    string // where it is a word that is no field
 
-	num  func(*field.Row) (float64, bool)
-	addr func(*field.Row) (wire.Addr, bool)
-	text func(*field.Row) (string, bool)
+	whole func(*field.Row) (uint32, bool) // of a number where it is whole and small
+	num   func(*field.Row) (float64, bool)
+	wide  func(*field.Row) (wire.AddrWords, bool) // of an address, the same as addr
+	addr  func(*field.Row) (wire.Addr, bool)
+	text  func(*field.Row) (string, bool)
 }
 
 // what names an operand in messages.
@@ -53,23 +55,46 @@ var either = map[string][]string{
 	"port": {"sport", "dport", "rsport", "rdport"},
 }
 
+// either returns the fields that a word such as host means, none where the
+// rows are not flows.
+func (c *compiler) either(word string) (list []*field.Field) {
+	for _, name := range either[word] {
+		f, ok := c.set.Lookup(name)
+		if !ok {
+			return nil
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
 // words lists everything that can stand for a field.
-func words() []string { return append(field.Names(), "host", "net", "port", "label") }
+func words(set *field.Set) []string {
+	list := set.Names()
+	if set == field.Flow {
+		list = append(list, "host", "net", "port", "label")
+	}
+	return list
+}
 
 // fieldOperand reads a field of the row.
 func fieldOperand(f *field.Field, pos int) *operand {
 	o := &operand{kind: f.Kind, unit: f.Unit, pos: pos, field: f}
-	get, part := f.Get, f.Part
-	read := func(r *field.Row) (field.Value, bool) { return get(r.Need(part)) }
 	switch f.Kind {
 	case field.Number:
-		o.num = func(r *field.Row) (float64, bool) { v, ok := read(r); return v.Num, ok }
+		o.whole, o.num = f.WordReader(), f.NumberReader()
 	case field.Address:
-		o.addr = func(r *field.Row) (wire.Addr, bool) { v, ok := read(r); return v.Addr, ok }
+		o.readAddr(f.AddressReader())
 	case field.Text, field.Parent:
-		o.text = func(r *field.Row) (string, bool) { v, ok := read(r); return v.Str, ok }
+		o.text = f.TextReader()
 	}
 	return o
+}
+
+// readAddr makes o an address that is read by a function.
+func (o *operand) readAddr(wide func(*field.Row) (wire.AddrWords, bool)) {
+	o.wide = wide
+	o.addr = func(r *field.Row) (wire.Addr, bool) { a, ok := wide(r); return a.Addr(), ok }
 }
 
 // operand types a value.
@@ -107,16 +132,11 @@ func (c *compiler) word(v *Word) *operand {
 	if name == "label" {
 		name = "labels"
 	}
-	if f, ok := field.Lookup(name); ok {
+	if f, ok := c.set.Lookup(name); ok {
 		return fieldOperand(f, v.Pos)
 	}
-	if list, ok := either[name]; ok {
-		o := &operand{pos: v.Pos}
-		for _, n := range list {
-			f, _ := field.Lookup(n)
-			o.either, o.kind = append(o.either, f), f.Kind
-		}
-		return o
+	if list := c.either(name); list != nil {
+		return &operand{pos: v.Pos, either: list, kind: list[0].Kind}
 	}
 	if name == "true" || name == "false" {
 		k := &constant{kind: constBool}

@@ -163,7 +163,7 @@ func (p *parser) condition() (Expr, error) {
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
-		r, err := p.sum()
+		r, err := p.value(p.sum)
 		return &Cmp{comparison(op.text), l, r, op.pos}, err
 	case p.is("~"):
 		return p.glob(l)
@@ -174,6 +174,16 @@ func (p *parser) condition() (Expr, error) {
 		return &Flag{w.Name, pos}, nil
 	}
 	return nil, p.unexpected(`a comparison such as "== 80"`)
+}
+
+// value reads what something is compared with. The word in, which is also a
+// value of dir, stands for itself there.
+func (p *parser) value(read func() (Val, error)) (Val, error) {
+	if !p.is("in") {
+		return read()
+	}
+	w := &Word{p.tok.text, p.tok.pos}
+	return w, p.advance()
 }
 
 // comparison is the one spelling of an operator.
@@ -300,7 +310,7 @@ func (p *parser) in(x Val) (Expr, error) {
 			}
 			return e, p.advance()
 		}
-		item, err := p.atom()
+		item, err := p.value(p.atom)
 		if err != nil {
 			return nil, err
 		}

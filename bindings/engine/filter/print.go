@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
 )
 
 // Print renders a condition in its one form, which Parse reads as the same.
@@ -141,7 +143,7 @@ func (g *Given) text() string {
 // isPlainWord tells whether a text can stand without quotes: it reads as one
 // word that is no field or keyword.
 func isPlainWord(s string) bool {
-	if s == "" || !isLetter(s[0]) || slices.Contains(words(), s) || slices.Contains(keywords, s) || s == "true" || s == "false" || addressAhead(s) {
+	if s == "" || !isLetter(s[0]) || slices.Contains(words(field.Flow), s) || slices.Contains(keywords, s) || s == "true" || s == "false" || addressAhead(s) {
 		return false
 	}
 	for i := range len(s) {
@@ -150,4 +152,11 @@ func isPlainWord(s string) bool {
 		}
 	}
 	return true
+}
+
+// PrintValue renders a value in its one form.
+func PrintValue(v Val) string {
+	var b strings.Builder
+	printVal(&b, v, levelSum)
+	return b.String()
 }

@@ -97,7 +97,7 @@ func naiveMember(v any, item Val) bool {
 func naiveVal(v Val, row *field.Row) (any, bool) {
 	switch v := v.(type) {
 	case *Word:
-		f, ok := field.Lookup(v.Name)
+		f, ok := field.Flow.Lookup(v.Name)
 		if !ok {
 			return v.Name, true
 		}

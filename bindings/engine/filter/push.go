@@ -45,7 +45,13 @@ var statusFlags = map[string]struct {
 
 // Push returns the part of f that the kernel can decide. It may select more
 // than f does, never less, and what it selects is matched again.
-func (f *Filter) Push(can Ability) wire.Filter {
+func (f *Filter) Push(can Ability) wire.Filter { return f.push(can, f.family()) }
+
+// PushFamily is Push for the flows of one family, of those that f leaves open:
+// the kernel compares ports of a known family only.
+func (f *Filter) PushFamily(can Ability, family uint8) wire.Filter { return f.push(can, family) }
+
+func (f *Filter) push(can Ability, family uint8) wire.Filter {
 	var k wire.Filter
 	one := map[string]field.Value{}
 	for _, x := range f.exact {
@@ -61,7 +67,6 @@ func (f *Filter) Push(can Ability) wire.Filter {
 			k.Status = withStatus(k.Status, name, x.Value.On)
 		}
 	}
-	family := f.family()
 	if can.Family || can.Tuple {
 		k.Family = family
 	}
@@ -99,6 +104,11 @@ func (f *Filter) family() uint8 {
 			return wire.FamilyIPv4
 		case x.Field.Name == "family", x.Field.Kind == field.Address:
 			return wire.FamilyIPv6
+		}
+	}
+	for _, p := range f.parts {
+		if p.family != 0 {
+			return p.family
 		}
 	}
 	return 0

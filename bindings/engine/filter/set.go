@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"sort"
 
-	"github.com/gaissmai/bart"
-
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
@@ -18,7 +16,7 @@ func (c *compiler) in(e *In) (pred, error) {
 		return nil, err
 	}
 	if l.word != "" {
-		return nil, unknownField(l.word, l.pos)
+		return nil, c.unknownField(l.word, l.pos)
 	}
 	if l.literal != nil {
 		return nil, &Error{Pos: l.pos, Msg: `a constant stands before "in": want a field`}
@@ -27,16 +25,11 @@ func (c *compiler) in(e *In) (pred, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p pred
 	if len(l.either) > 0 {
-		p, err = c.anyIn(l, items)
-	} else {
-		p, err = c.memberOf(l, items)
+		p, err := c.anyIn(l, items)
+		return negated(p, e.Not), err
 	}
-	if e.Not {
-		return negated(p, "!="), err
-	}
-	return p, err
+	return c.memberOf(l, items, e.Not)
 }
 
 // items are the members of a set, with those of a parameter in its place.
@@ -103,7 +96,7 @@ func membersOf(given any) ([]any, error) {
 func (c *compiler) anyIn(l *operand, items []*operand) (pred, error) {
 	var list []pred
 	for _, f := range l.either {
-		p, err := c.memberOf(fieldOperand(f, l.pos), items)
+		p, err := c.memberOf(fieldOperand(f, l.pos), items, false)
 		if err != nil {
 			return nil, err
 		}
@@ -112,12 +105,13 @@ func (c *compiler) anyIn(l *operand, items []*operand) (pred, error) {
 	return anyOf(list), nil
 }
 
-func (c *compiler) memberOf(l *operand, items []*operand) (pred, error) {
+// memberOf holds where a value is in the set, or with not where it is not.
+func (c *compiler) memberOf(l *operand, items []*operand, not bool) (pred, error) {
 	switch l.kind {
 	case field.Number:
-		return c.numberIn(l, items)
+		return c.numberIn(l, items, not)
 	case field.Address:
-		return addrIn(l, items)
+		return addrIn(l, items, not)
 	case field.Labels:
 		var list []pred
 		for _, o := range items {
@@ -127,17 +121,14 @@ func (c *compiler) memberOf(l *operand, items []*operand) (pred, error) {
 			}
 			list = append(list, p)
 		}
-		return anyOf(list), nil
+		return negated(anyOf(list), not), nil
 	case field.Flag:
 		return nil, &Error{Pos: l.pos, Msg: "true or false is not matched with a set"}
 	}
-	return c.textIn(l, items)
+	return c.textIn(l, items, not)
 }
 
-// span is a range of numbers, both ends in it.
-type span struct{ lo, hi float64 }
-
-func (c *compiler) numberIn(l *operand, items []*operand) (pred, error) {
+func (c *compiler) numberIn(l *operand, items []*operand, not bool) (pred, error) {
 	var spans []span
 	for _, o := range items {
 		if o.literal != nil && o.literal.kind == constRange {
@@ -161,66 +152,29 @@ func (c *compiler) numberIn(l *operand, items []*operand) (pred, error) {
 		}
 		spans = append(spans, span{n, n})
 	}
-	spans = merge(spans)
-	get := l.num
-	return func(r *field.Row) Tri {
-		v, ok := get(r)
-		if !ok {
-			return Unknown
-		}
-		i := sort.Search(len(spans), func(i int) bool { return spans[i].hi >= v })
-		return truth(i < len(spans) && spans[i].lo <= v)
-	}, nil
+	return within(l, spans, not), nil
 }
 
-// merge sorts spans and joins those that overlap.
-func merge(spans []span) []span {
-	sort.Slice(spans, func(i, j int) bool { return spans[i].lo < spans[j].lo })
-	out := spans[:0]
-	for _, s := range spans {
-		if n := len(out); n > 0 && s.lo <= out[n-1].hi {
-			out[n-1].hi = max(out[n-1].hi, s.hi)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// addrIn looks single addresses up in a hash table and networks in a prefix
-// tree, so that ten thousand cost what one does.
-func addrIn(l *operand, items []*operand) (pred, error) {
-	single := map[wire.Addr]struct{}{}
-	var nets bart.Lite
-	ranges := 0
+func addrIn(l *operand, items []*operand, not bool) (pred, error) {
+	var list []addrRange
 	for _, o := range items {
 		k := o.literal
 		switch {
 		case k == nil || k.kind != constAddr && k.kind != constPrefix && k.kind != constAddrRange:
 			return nil, &Error{Pos: o.pos, Msg: "want an address or network, got " + o.what()}
 		case k.kind == constAddr:
-			single[addrOf(k.addr)] = struct{}{}
-		case k.kind == constPrefix:
-			nets.Insert(k.prefix)
-			ranges++
+			list = append(list, rangeOf(k.addr, k.addr))
+		case k.kind == constAddrRange && k.addr.Is4():
+			list = append(list, rangeOf(k.addr, k.hiAddr))
+		case k.kind == constAddrRange:
+			list = append(list, rangeOf(k.addr, k.hiAddr).sixOnly()...)
+		case k.prefix.Addr().Is4():
+			list = append(list, rangeOf(k.prefix.Addr(), lastOf(k.prefix)))
 		default:
-			for _, p := range prefixes(k.addr, k.hiAddr) {
-				nets.Insert(p)
-				ranges++
-			}
+			list = append(list, rangeOf(k.prefix.Addr(), lastOf(k.prefix)).sixOnly()...)
 		}
 	}
-	get := l.addr
-	return func(r *field.Row) Tri {
-		a, ok := get(r)
-		if !ok {
-			return Unknown
-		}
-		if _, ok := single[a]; ok {
-			return True
-		}
-		return truth(ranges > 0 && nets.Contains(a.Netip()))
-	}, nil
+	return addrWithin(l.wide, list, not), nil
 }
 
 // prefixes covers the addresses from lo to hi with as few networks as can be.
@@ -254,22 +208,48 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-func (c *compiler) textIn(l *operand, items []*operand) (pred, error) {
+func (c *compiler) textIn(l *operand, items []*operand, not bool) (pred, error) {
+	var list []string
 	set := map[string]struct{}{}
 	for _, o := range items {
 		s, err := c.textFor(o, l.field)
 		if err != nil {
 			return nil, err
 		}
-		set[s] = struct{}{}
+		list, set[s] = append(list, s), struct{}{}
+	}
+	if isProto(l) {
+		return protoIn(list, not), nil
 	}
 	get := l.text
+	in, out := answers(not)
 	return func(r *field.Row) Tri {
 		s, ok := get(r)
 		if !ok {
 			return Unknown
 		}
-		_, ok = set[s]
-		return truth(ok)
+		if _, ok = set[s]; ok {
+			return in
+		}
+		return out
 	}, nil
+}
+
+// isProto tells whether an operand is the protocol of a flow, which is compared
+// by number.
+func isProto(o *operand) bool { return o.field != nil && o.field == protoField }
+
+var (
+	protoField, _  = field.Flow.Lookup("proto")
+	protoNumber, _ = field.Flow.Lookup("protonum")
+)
+
+// protoIn holds where the protocol is one of those with these names.
+func protoIn(list []string, not bool) pred {
+	var spans []span
+	for _, name := range list {
+		p, _ := wire.ParseProto(name) // textFor made it
+		spans = append(spans, span{float64(p), float64(p)})
+	}
+	return within(fieldOperand(protoNumber, 0), spans, not)
 }

@@ -33,7 +33,7 @@ func CompileTable(table map[string]any, env *Env) (Filter, error) {
 	sort.Strings(keys)
 	var list And
 	for _, k := range keys {
-		e, err := termOf(k, table[k])
+		e, err := termOf(env.fields(), k, table[k])
 		if err == nil {
 			_, err = compile(e, nil, env) // to name the key
 		}
@@ -62,14 +62,14 @@ func keyed(key string, err error) error {
 // operators that a string may begin with, longer ones first.
 var operators = []string{">=", "<=", "!=", "==", ">", "<", "!"}
 
-func termOf(key string, given any) (Expr, error) {
-	if !slices.Contains(words(), key) {
-		return nil, unknownField(key, 0)
+func termOf(set *field.Set, key string, given any) (Expr, error) {
+	if !slices.Contains(words(set), key) {
+		return nil, unknownField(set, key, 0)
 	}
 	x := &Word{Name: key}
 	switch v := given.(type) {
 	case bool:
-		f, ok := field.Lookup(key)
+		f, ok := set.Lookup(key)
 		if !ok || f.Kind != field.Flag {
 			return nil, &Error{Msg: fmt.Sprintf("want a value, got %v", v)}
 		}

@@ -22,7 +22,7 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 	if p.act != nil {
 		return res, p.applyAct(res)
 	}
-	flows, err := p.collect(ctx, k, opt.Able, opt.Max+1)
+	flows, err := p.collect(ctx, opt.Max+1)
 	if err != nil {
 		return res, err
 	}

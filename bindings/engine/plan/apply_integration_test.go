@@ -37,22 +37,31 @@ func fill(t *testing.T, k conntrack.Kernel, n int) {
 	}
 }
 
+// flows are all flows of a kernel.
+func flows(k conntrack.Kernel) query.Query {
+	return query.New(&query.Flows{Spaces: []*query.Space{{Kernel: k}}})
+}
+
 func count(t *testing.T, k conntrack.Kernel, table map[string]any) int {
 	t.Helper()
-	n, err := query.Query{Filter: selecting(t, table)}.Count(context.Background(), k, nil)
+	n, err := selecting(t, k, table).Count(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func selecting(t *testing.T, table map[string]any) filter.Filter {
+func selecting(t *testing.T, k conntrack.Kernel, table map[string]any) query.Query {
 	t.Helper()
 	f, err := filter.CompileTable(table, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	q, err := flows(k).Where(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
 }
 
 func TestPlanOnTheKernel(t *testing.T) {
@@ -62,7 +71,7 @@ func TestPlanOnTheKernel(t *testing.T) {
 	fill(t, k, 400)
 	udp := map[string]any{"proto": "udp"}
 
-	del := Delete(query.Query{Filter: selecting(t, map[string]any{"mark": 1.0})})
+	del := Delete(selecting(t, k, map[string]any{"mark": 1.0}))
 	if n := count(t, k, udp); n != 400 {
 		t.Fatalf("a plan that was not applied left %d of 400", n)
 	}
@@ -81,7 +90,7 @@ func TestPlanOnTheKernel(t *testing.T) {
 		t.Errorf("second delete: %v %v", res, err)
 	}
 
-	up, err := Update(query.Query{Filter: selecting(t, map[string]any{"mark": 2.0})}, Change{Mark: &wire.Masked32{Value: 0x30, Mask: 0xf0}})
+	up, err := Update(selecting(t, k, map[string]any{"mark": 2.0}), Change{Mark: &wire.Masked32{Value: 0x30, Mask: 0xf0}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +100,7 @@ func TestPlanOnTheKernel(t *testing.T) {
 	if n := count(t, k, map[string]any{"mark": 50.0}); n != 100 {
 		t.Errorf("%d flows have the new mark, want 100", n)
 	}
-	if _, err := Update(query.Query{}, Change{}); err == nil {
+	if _, err := Update(flows(k), Change{}); err == nil {
 		t.Error("an update of nothing was accepted")
 	}
 }
@@ -101,11 +110,11 @@ func TestGoneIsNotAnError(t *testing.T) {
 	k := conntrack.Open(netnstest.New(t))
 	defer k.Close()
 	fill(t, k, 1)
-	flows, err := Delete(query.Query{}).Preview(ctx, k, nil, 10)
-	if err != nil || len(flows) != 1 {
-		t.Fatalf("%v %v", flows, err)
+	list, err := Delete(flows(k)).Preview(ctx, 10)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%v %v", list, err)
 	}
-	p := DeleteFlow(flows[0])
+	p := DeleteFlow(list[0])
 	for i, want := range []Result{{Applied: 1}, {Gone: 1}} {
 		res, err := p.Apply(ctx, k, Options{})
 		if err != nil || res.Applied != want.Applied || res.Gone != want.Gone {

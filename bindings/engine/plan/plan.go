@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
-	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -56,6 +55,22 @@ func UpdateFlow(f wire.Flow, c Change) (*Plan, error) {
 	return &Plan{Op: "update " + c.String(), Target: f.Orig.String(), flows: []wire.Flow{f}, change: c.request}, nil
 }
 
+// Query is what p looks its flows up by when it is applied, false where it
+// names them or needs none.
+func (p *Plan) Query() (q query.Query, ok bool) {
+	if p.query == nil {
+		return q, false
+	}
+	return *p.query, true
+}
+
+// On is p for flows that were found already.
+func (p *Plan) On(flows []wire.Flow) *Plan {
+	found := *p
+	found.query, found.flows = nil, flows
+	return &found
+}
+
 // Direct plans requests that need no look at the table. A request that cannot
 // be said is refused here, not when it is applied.
 func Direct(op string, reqs ...wire.Request) (*Plan, error) {
@@ -96,7 +111,6 @@ type Options struct {
 	Batch       int // messages a send, 128 when 0
 	StopOnError bool
 	DryRun      bool // find and count, change nothing
-	Able        filter.Able
 	Progress    func(conntrack.BatchResult)
 }
 
@@ -146,8 +160,8 @@ func (e *GuardError) Error() string {
 }
 
 // Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able filter.Able, n int) (list []wire.Flow, err error) {
-	found, err := p.collect(ctx, k, able, n)
+func (p *Plan) Preview(ctx context.Context, n int) (list []wire.Flow, err error) {
+	found, err := p.collect(ctx, n)
 	for f := range found.all() {
 		list = append(list, *f)
 	}
@@ -155,7 +169,7 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, able filter.Able
 }
 
 // collect finds up to most of the flows to act on.
-func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able filter.Able, most int) (*pages, error) {
+func (p *Plan) collect(ctx context.Context, most int) (*pages, error) {
 	found := &pages{}
 	for i := range p.flows {
 		found.add(&p.flows[i])
@@ -163,9 +177,7 @@ func (p *Plan) collect(ctx context.Context, k conntrack.Kernel, able filter.Able
 	if p.query == nil {
 		return found, nil
 	}
-	q := *p.query
-	q.Limit = most
-	err := q.Each(ctx, k, able, func(r *field.Row, _ *wire.View) error {
+	_, err := p.query.Limit(most).Each(ctx, func(r *field.Row) error {
 		found.add(&r.Need(field.PartFlow).Flow)
 		return nil
 	})

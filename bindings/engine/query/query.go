@@ -1,94 +1,163 @@
 package query
 
 import (
-	"context"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
-	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
-	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/suggest"
 )
 
-// Query is a selection of flows of a table. It is a value: every change makes
-// another one, and nothing runs until it is asked for rows.
+// Query is a selection of rows. It is a value: every change makes another one,
+// and nothing runs until it is asked for rows.
 type Query struct {
-	Filter filter.Filter
-	Table  wire.Table
-	Limit  int // stop after so many flows, 0 is no limit
+	source Source
+	filter filter.Filter // what the source is asked for
+	stages []stage       // what is done to its rows, in order
+	fields *field.Set    // what the rows have that come out
+	flows  bool          // they are flows, perhaps with columns added
+	narrow bool          // some verb selects: it is not simply everything
+}
+
+// New returns all rows of a source.
+func New(s Source) Query {
+	return Query{source: s, fields: s.Fields(), flows: s.Fields() == field.Flow}
+}
+
+// Fields are what the rows have.
+func (q Query) Fields() *field.Set { return q.fields }
+
+// IsFlows tells whether the rows are flows.
+func (q Query) IsFlows() bool { return q.flows }
+
+// Selects tells whether any verb narrows the source.
+func (q Query) Selects() bool { return q.narrow }
+
+// Source is where the rows come from.
+func (q Query) Source() Source { return q.source }
+
+// Error says that a verb cannot be applied to the rows of a query.
+type Error struct {
+	Verb string
+	Msg  string
+	Hint string // what to do, "" for none
+}
+
+// Error implements error, in one line.
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Verb + ": " + e.Msg
+	}
+	return e.Verb + ": " + e.Msg + "; " + e.Hint
+}
+
+// Narrowed tells whether anything is done to the rows of the source.
+func (q Query) Narrowed() bool { return len(q.stages) > 0 || !q.filter.IsAll() }
+
+// Spaces are the network namespaces that the flows are read from.
+func (q Query) Spaces() []*Space {
+	switch s := q.source.(type) {
+	case *Flows:
+		return s.Spaces
+	case *Frozen:
+		return s.Of
+	case *delta:
+		return s.q.Spaces()
+	case *union:
+		list := s.parts[0].Spaces()
+		for _, space := range s.parts[1].Spaces() {
+			if !slices.Contains(list, space) {
+				list = append(slices.Clip(list), space)
+			}
+		}
+		return list
+	}
+	return nil
+}
+
+// Space is the one namespace that the flows are of. Several are an error: a
+// change is made in one.
+func (q Query) Space(verb string) (*Space, error) {
+	if list := q.Spaces(); len(list) == 1 {
+		return list[0], nil
+	}
+	return nil, &Error{Verb: verb, Msg: "the flows are not those of one namespace", Hint: `name one: ct.ns("name").flows`}
+}
+
+// Heaviest is the column of the first aggregate where q ends in a grouping,
+// "" elsewhere.
+func (q Query) Heaviest() string {
+	for i := len(q.stages) - 1; i >= 0; i-- {
+		switch s := q.stages[i].(type) {
+		case *groupStage:
+			return s.aggs[0].Name
+		case *selectStage:
+			return ""
+		}
+	}
+	return ""
+}
+
+// then adds a stage.
+func (q Query) then(s stage) Query {
+	q.stages = append(slices.Clip(q.stages), s)
+	return q
 }
 
 // Where narrows q to what a filter selects.
 func (q Query) Where(f filter.Filter) (Query, error) {
-	both, err := q.Filter.And(f)
-	q.Filter = both
-	return q, err
+	return q.both(f, func(a filter.Filter) (filter.Filter, error) { return a.And(f) }, "where")
 }
 
-// Unless narrows q to what a filter does not select. A flow of which that is
+// Unless narrows q to what a filter does not select. A row of which that is
 // unknown goes too.
 func (q Query) Unless(f filter.Filter) (Query, error) {
-	both, err := q.Filter.Unless(f)
-	q.Filter = both
-	return q, err
+	return q.both(f, func(a filter.Filter) (filter.Filter, error) { return a.Unless(f) }, "unless")
+}
+
+// both joins a filter to the one at the end of q.
+func (q Query) both(f filter.Filter, join func(filter.Filter) (filter.Filter, error), verb string) (_ Query, err error) {
+	q.narrow = q.narrow || !f.IsAll() || verb == "unless"
+	if len(q.stages) == 0 {
+		q.filter, err = join(q.filter)
+		return q, err
+	}
+	last := len(q.stages) - 1
+	if s, ok := q.stages[last].(*filterStage); ok {
+		f, err := join(s.filter)
+		q.stages = append(slices.Clone(q.stages[:last]), &filterStage{f})
+		return q, err
+	}
+	f, err = join(filter.Filter{})
+	if f.IsAll() {
+		return q, err
+	}
+	return q.then(&filterStage{f}), err
 }
 
 // String renders q as it would be typed.
 func (q Query) String() string {
-	s := "flows"
-	if q.Table != wire.TableConntrack {
-		s += ":table(" + strconv.Quote(q.Table.String()) + ")"
+	var b strings.Builder
+	b.WriteString(q.source.String())
+	if !q.filter.IsAll() {
+		b.WriteString(":where(" + quote(q.filter.String()) + ")")
 	}
-	if !q.Filter.IsAll() {
-		s += ":where(" + strconv.Quote(q.Filter.String()) + ")"
+	for _, s := range q.stages {
+		b.WriteString(s.text())
 	}
-	return s
+	return b.String()
 }
 
-// Dump is the request that delivers at least what q selects.
-func (q Query) Dump(can filter.Ability) *wire.Dump {
-	req := &wire.Dump{Table: q.Table, Filter: q.Filter.Push(can)}
-	if q.Table != wire.TableConntrack { // the other lists are filtered by family only
-		req.Filter = wire.Filter{Family: req.Filter.Family}
-	}
-	return req
-}
+// quote renders a text as a Lua string.
+func quote(s string) string { return strconv.Quote(s) }
 
-// Each calls fn for every selected flow, in no order, with a row that is
-// reused: who keeps a flow copies it. An error of fn ends the query and is
-// returned; conntrack.ErrStop ends it without one.
-func (q Query) Each(ctx context.Context, k conntrack.Kernel, able filter.Able, fn func(*field.Row, *wire.View) error) error {
-	var row field.Row
-	left := q.Limit
-	_, err := k.Dump(ctx, q.Dump(able.Of(ctx, q.Filter)), conntrack.DumpOptions{Ahead: true}, func(v *wire.View) error {
-		row.Reset(v)
-		if q.Filter.Match(&row) != filter.True {
-			return nil
-		}
-		if err := fn(&row, v); err != nil {
-			return err
-		}
-		if left--; left == 0 {
-			return conntrack.ErrStop
-		}
-		return nil
-	})
-	return err
-}
-
-// Count counts the selected flows. Where the filter needs nothing of a flow,
-// none is decoded.
-func (q Query) Count(ctx context.Context, k conntrack.Kernel, able filter.Able) (n int, err error) {
-	if !q.Filter.IsAll() {
-		err = q.Each(ctx, k, able, func(*field.Row, *wire.View) error { n++; return nil })
-		return n, err
+// lookup finds a field of q, or says what is close.
+func (q Query) lookup(verb, name string) (*field.Field, error) {
+	f, ok := q.fields.Lookup(name)
+	if !ok {
+		return nil, &Error{Verb: verb, Msg: "unknown field " + quote(name), Hint: strings.TrimPrefix(suggest.Hint(name, q.fields.Names()), "; ")}
 	}
-	_, err = k.Dump(ctx, q.Dump(filter.Ability{}), conntrack.DumpOptions{}, func(*wire.View) error {
-		n++
-		if n == q.Limit {
-			return conntrack.ErrStop
-		}
-		return nil
-	})
-	return n, err
+	return f, nil
 }

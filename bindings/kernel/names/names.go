@@ -62,6 +62,12 @@ func Label(name string) (bit int, ok bool) {
 	return bit, ok
 }
 
+// LabelName returns the name of a label by its bit.
+func LabelName(bit int) (name string, ok bool) {
+	name, ok = labels().byNumber[bit]
+	return name, ok
+}
+
 // Labels lists the names of labels in order.
 func Labels() []string { return labels().names }
 

@@ -130,7 +130,7 @@ func createPolicy(c *registry.Call, t *registry.Table, e *wire.Entry) {
 		e.Helper, e.Present = t.Text("helper"), e.Present|wire.HasHelper
 	}
 	if m, ok := flowType.Is(t.Get("master")); ok {
-		e.Master, e.Present = m.e.Orig, e.Present|wire.HasMaster
+		e.Master, e.Present = m.entry().Orig, e.Present|wire.HasMaster
 	}
 }
 

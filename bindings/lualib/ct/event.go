@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -37,8 +38,8 @@ new
 10.0.0.9
 53
 ct> sub:stop()`)
-	for _, f := range field.Fields() {
-		t.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, &f, ev.e) })
+	for _, f := range field.Flow.Fields() {
+		t.Field(fieldText(f), fieldDoc(f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, f, ev.r) })
 	}
 	return t.
 		Field("type: text", "new, update or destroy", func(_ *lua.LState, ev *event) lua.LValue { return lua.LString(ev.kind.String()) }).
@@ -47,9 +48,9 @@ ct> sub:stop()`)
 		Field("nsid: int", "id of the namespace it happened in, -1 for this one", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.nsid) }).
 		Field("lost: bool", "events before this one are missing", func(_ *lua.LState, ev *event) lua.LValue { return lua.LBool(ev.lost) }).
 		Field("flow: flow", "the flow it happened to", func(L *lua.LState, ev *event) lua.LValue {
-			return flowType.New(L, &flow{ev.h, ev.e})
+			return flowType.New(L, &ev.flow)
 		}).
-		Text(func(ev *event) string { return ev.kind.String() + " " + textOf(ev.e) })
+		Text(func(ev *event) string { return ev.kind.String() + " " + textOf(ev.entry()) })
 }()
 
 // stream is a selection of events that nobody listens to yet.
@@ -66,7 +67,7 @@ events of ..., all`)
 func init() {
 	streamType.
 		Method("where(filter: string | table | ct.all, ...: any) -> events", "narrows to the events whose flow matches; what follows are the parameters of the filter", func(s *stream, c *registry.Call) int {
-			given, _ := filterFrom(c, 1)
+			given, _ := filterFrom(c, 1, env)
 			f, err := s.filter.And(given)
 			c.Raise(fail(err))
 			return c.Return(streamType.New(c.L, &stream{s.h, s.opt, f}))
@@ -122,7 +123,7 @@ func (h *Host) on(c *registry.Call) int {
 		if c.Func(2) != nil {
 			c.Bad("filter", "want a filter between the type and the function, got another function")
 		}
-		s.filter, _ = filterFrom(c, 2)
+		s.filter, _ = filterFrom(c, 2, env)
 	}
 	return s.listen(c, fn)
 }
@@ -170,20 +171,23 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 		defer cancel()
 		defer l.Close()
 		lost := false
-		var row field.Row
+		var world *field.World
 		err := l.Run(ctx, func(ev *conntrack.Event) error {
 			if ev.Kind == conntrack.EventLoss {
 				lost = true
 				return call(func() error { return h.loss(ev.Lost) })
 			}
-			e := &wire.Entry{}
-			ev.View.Entry(e)
+			row := &field.Row{}
+			row.Reset(ev.View)
+			row.Detach(field.PartAll)
+			e := row.Need(field.PartAll)
 			e.Present |= wire.HasMark // an event says the mark unless it is 0
-			row.ResetEntry(e)
-			if s.filter.Match(&row) != filter.True {
+			world = h.at(world, ev.Received)
+			row.In(world)
+			if s.filter.Match(row) != filter.True {
 				return nil
 			}
-			out := &event{flow{h, e}, ev.Kind, ev.PortID, ev.NSID, lost, float64(ev.Received.UnixNano()) / 1e9}
+			out := &event{flow{h, row, field.Flow}, ev.Kind, ev.PortID, ev.NSID, lost, float64(ev.Received.UnixNano()) / 1e9}
 			if e.Has(wire.HasEventTime) {
 				out.at = float64(e.EventAt) / 1e9
 			}
@@ -200,6 +204,20 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 		return fail(err)
 	})
 	return c.Return(subscriptionType.New(c.L, sub))
+}
+
+// worldLasts is how long the timeouts and addresses of this machine are taken
+// to stay as they are while events come.
+const worldLasts = time.Second
+
+// at is the world at the time of an event: the last one, with another time,
+// unless it is old.
+func (h *Host) at(last *field.World, now time.Time) *field.World {
+	ns := uint64(now.UnixNano())
+	if last == nil || ns-last.Now > uint64(worldLasts) {
+		return h.look()
+	}
+	return last
 }
 
 // loss tells the script that n events are missing, or standard error where

@@ -3,11 +3,14 @@ package ct
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -91,64 +94,75 @@ func expectText(e *wire.Expect) string {
 	return fmt.Sprintf("expect %s of %s, helper %s, %d s", e.Tuple, e.Master, escape.Terminal(e.Helper), e.Timeout)
 }
 
-// expects are the expectations of a namespace.
-type expects struct{ h *Host }
+// expectFields are the columns of expectations, in order.
+var expectFields = field.Columns(
+	column("src", field.Address, "source it waits for"),
+	column("dst", field.Address, "destination it waits for"),
+	port("sport", "source port it waits for"),
+	port("dport", "destination port it waits for"),
+	&field.Field{Name: "proto", Kind: field.Text, Words: wire.ProtoNames, Doc: "protocol it waits for"},
+	column("mask_src", field.Address, "bits of src that count"),
+	column("mask_dst", field.Address, "bits of dst that count"),
+	port("mask_sport", "bits of sport that count"),
+	port("mask_dport", "bits of dport that count"),
+	column("master", field.Text, "tuple of the flow that expects it"),
+	&field.Field{Name: "timeout", Kind: field.Number, Unit: "s", Max: math.MaxUint32, Doc: "seconds until it is forgotten"},
+	&field.Field{Name: "id", Kind: field.Number, Max: math.MaxUint32, Doc: "identifier"},
+	port("zone", "zone"),
+	column("helper", field.Text, "helper that made it, or that its master has"),
+	&field.Field{Name: "class", Kind: field.Number, Max: math.MaxUint32, Doc: "class within the helper"},
+	column("permanent", field.Flag, "it stays after the first match"),
+	column("inactive", field.Flag, "it matches nothing yet"),
+	column("userspace", field.Flag, "it was made by a helper in user space"),
+	column("fn", field.Text, "function that sets the expected flow up"),
+)
 
-func (x *expects) all(c *registry.Call) (list []wire.Expect) {
-	var err error
-	x.h.do(func(ctx context.Context) {
-		err = x.h.kernel.Expects(ctx, wire.ExpectDump{}, func(e *wire.Expect) error {
-			list = append(list, *e)
-			return nil
-		})
-	})
-	c.Raise(fail(err))
-	return list
+func column(name string, kind field.Kind, doc string) *field.Field {
+	return &field.Field{Name: name, Kind: kind, Doc: doc}
 }
 
-var expectsType = registry.NewType[*expects]("expects", "the expectations of a namespace").
-	Example(`ct> #expects
-0`).
-	Method("count() -> int", "how many there are", func(x *expects, c *registry.Call) int { return c.Return(lua.LNumber(len(x.all(c)))) }).
-	Example(`ct> expects:count()
-0`).
-	Method("list() -> expectation[]", "all of them", func(x *expects, c *registry.Call) int {
-		t := c.L.NewTable()
-		for _, e := range x.all(c) {
-			t.Append(expectType.New(c.L, &expectation{x.h, e}))
-		}
-		return c.Return(t)
-	}).
-	Example(`ct> #expects:list()
-0`).
-	Method("first() -> expectation | nil", "the first one found", func(x *expects, c *registry.Call) int {
-		if list := x.all(c); len(list) > 0 {
-			return c.Return(expectType.New(c.L, &expectation{x.h, list[0]}))
-		}
-		return c.Return(lua.LNil)
-	}).
-	Example(`ct> expects:first() == nil
-true`).
-	Method("print()", "writes a line each", func(x *expects, c *registry.Call) int {
-		for _, e := range x.all(c) {
-			fmt.Fprintln(x.h.opt.Stdout, expectText(&e))
-		}
-		return 0
-	}).
-	Example(`ct> m = flows:where{helper = "ftp"}:first()
-ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
-ct> expects:print()
-expect tcp ...:2021 of tcp 10.0.0.2:4002 > 192.0.2.1:21, helper ftp, ...`).
-	Len(func(c *registry.Call, x *expects) int { return c.Return(lua.LNumber(len(x.all(c)))) }).
-	Text(func(*expects) string { return "expects" })
+func port(name, doc string) *field.Field {
+	return &field.Field{Name: name, Kind: field.Number, Max: math.MaxUint16, Doc: doc}
+}
+
+// cellsOf are the columns of an expectation.
+func cellsOf(e *wire.Expect) []field.Cell {
+	addr := func(a wire.Addr) field.Cell { return field.Cell{Value: field.Value{Addr: a}, Has: true} }
+	num := func(n uint32) field.Cell { return field.Cell{Value: field.Value{Num: float64(n)}, Has: true} }
+	text := func(s string) field.Cell { return field.Cell{Value: field.Value{Str: s}, Has: s != ""} }
+	on := func(bit wire.ExpectFlags) field.Cell {
+		return field.Cell{Value: field.Value{On: e.Flags&bit != 0}, Has: true}
+	}
+	end := func(p uint16) field.Cell {
+		return field.Cell{Value: field.Value{Num: float64(p)}, Has: wire.HasPorts(e.Tuple.Proto)}
+	}
+	t, m := &e.Tuple, &e.Mask
+	return []field.Cell{addr(t.Src), addr(t.Dst), end(t.SrcPort), end(t.DstPort), text(wire.ProtoName(t.Proto)),
+		addr(m.Src), addr(m.Dst), end(m.SrcPort), end(m.DstPort), text(e.Master.String()),
+		num(e.Timeout), num(e.ID), num(uint32(t.Zone)), text(e.Helper), num(e.Class),
+		on(wire.ExpectPermanent), on(wire.ExpectInactive), on(wire.ExpectUserspace), text(e.Fn)}
+}
+
+// expects is where the expectations of a namespace come from.
+func (h *Host) expects() query.Source {
+	return &query.Computed{Name: "expects", Set: expectFields, Rows: func(ctx context.Context, fn func(*field.Row) error) error {
+		var r field.Row
+		return h.kernel.Expects(ctx, wire.ExpectDump{}, func(e *wire.Expect) error {
+			r.ResetCells(cellsOf(e))
+			r.SetAbout(&expectation{h, *e})
+			return fn(&r)
+		})
+	}}
+}
 
 // expect is ct.expect{...}.
 func (h *Host) expect(c *registry.Call) int {
 	t := c.Table(1)
 	m, _ := flowType.Is(t.Get("master"))
-	e := wire.Expect{Master: m.e.Orig}
-	family := m.e.Orig.Family
-	e.Tuple = wire.Tuple{Family: family, Proto: protoFrom(c, t), Zone: m.e.Orig.Zone}
+	master := m.entry()
+	e := wire.Expect{Master: master.Orig}
+	family := master.Orig.Family
+	e.Tuple = wire.Tuple{Family: family, Proto: protoFrom(c, t), Zone: master.Orig.Zone}
 	e.Mask = wire.Tuple{Family: family, Proto: e.Tuple.Proto}
 	e.Tuple.Src, e.Mask.Src = endFrom(t, "src", family)
 	e.Tuple.Dst, e.Mask.Dst = endFrom(t, "dst", family)

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/kernel/names"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -13,12 +14,25 @@ import (
 	"github.com/ctsh/ctsh/lua/value"
 )
 
-// env is what the words of a filter mean on this machine.
-var env = &filter.Env{Label: names.Label, Labels: names.Labels, Service: names.Service, Services: names.Services, ServiceName: names.ServiceName}
+// env is what the words of a filter of flows mean on this machine.
+var env = newEnv(nil)
+
+func newEnv(fields *field.Set) *filter.Env {
+	return &filter.Env{Fields: fields, Label: names.Label, Labels: names.Labels, Service: names.Service, Services: names.Services, ServiceName: names.ServiceName}
+}
+
+// envOf is what the words of a filter mean for rows that have some fields. That
+// of flows is one for all, so that their filters are compiled once.
+func envOf(fields *field.Set) *filter.Env {
+	if fields == field.Flow {
+		return env
+	}
+	return newEnv(fields)
+}
 
 // filterFrom reads a filter: a text with its parameters behind it, a table of
 // fields, or ct.all, which it tells.
-func filterFrom(c *registry.Call, n int) (f filter.Filter, all bool) {
+func filterFrom(c *registry.Call, n int, env *filter.Env) (f filter.Filter, all bool) {
 	switch given := c.Get(n).(type) {
 	case lua.LString:
 		params, last := paramsFrom(c, string(given), n)
@@ -28,7 +42,7 @@ func filterFrom(c *registry.Call, n int) (f filter.Filter, all bool) {
 		return f, false
 	case *lua.LTable:
 		noMore(c, n)
-		return tableFilter(c, given), false
+		return tableFilter(c, given, env), false
 	}
 	noMore(c, n)
 	return filter.Filter{}, true
@@ -75,7 +89,7 @@ func goValue(c *registry.Call, v lua.LValue) any {
 }
 
 // tableFilter reads the table form.
-func tableFilter(c *registry.Call, t *lua.LTable) filter.Filter {
+func tableFilter(c *registry.Call, t *lua.LTable, env *filter.Env) filter.Filter {
 	mustBeGiven(c, t)
 	x := goValue(c, t)
 	fields, _ := x.(map[string]any) // none for an empty table, which is refused

@@ -1,12 +1,12 @@
 package ct
 
 import (
-	"encoding/json"
-	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/output"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/escape"
@@ -15,8 +15,19 @@ import (
 
 // flow is a flow as a script holds it: a copy of what the kernel said.
 type flow struct {
-	h *Host
-	e *wire.Entry
+	h   *Host
+	r   *field.Row // held
+	set *field.Set // what it has, columns that were added included
+}
+
+func (f *flow) entry() *wire.Entry { return f.r.Need(field.PartAll) }
+
+// newFlow makes a flow of what was read outside a query.
+func (h *Host) newFlow(e *wire.Entry) *flow {
+	r := &field.Row{}
+	r.ResetEntry(e)
+	r.In(h.look())
+	return &flow{h, r, field.Flow}
 }
 
 var flowType = registry.NewType[*flow]("flow", "a tracked flow as the kernel told it. Its fields do not change; get reads it again").
@@ -29,34 +40,45 @@ ct> f.src, f.sport, f.mark
 // The methods make plans and flows, so they are added after those types are
 // there.
 func init() {
-	for _, f := range field.Fields() {
-		flowType.Field(fieldText(&f), fieldDoc(&f), func(L *lua.LState, fl *flow) lua.LValue { return fieldOf(L, &f, fl.e) })
+	for _, f := range field.Flow.Fields() {
+		flowType.Field(fieldText(f), fieldDoc(f), func(L *lua.LState, fl *flow) lua.LValue { return fieldOf(L, f, fl.r) })
 	}
 	flowType.
 		Method("delete() -> plan", "plans to delete it, by tuple, zone and id", func(f *flow, c *registry.Call) int {
-			return f.h.plan(c, plan.DeleteFlow(f.e.Flow), nil)
+			return f.h.plan(c, plan.DeleteFlow(f.entry().Flow), nil)
 		}).
 		Example(`ct> flows:where{dport = 53}:first():delete()
 plan: delete udp 10.0.0.1:4001 > 192.0.2.53:53`).
 		Method("update("+changeFields+") -> plan", "plans to change it", func(f *flow, c *registry.Call) int {
-			p, err := plan.UpdateFlow(f.e.Flow, changeFrom(c))
+			p, err := plan.UpdateFlow(f.entry().Flow, changeFrom(c))
 			return f.h.plan(c, p, err)
 		}).
 		Example(`ct> flows:where{dport = 53}:first():update{mark = 7}
 plan: update mark=0x7 udp 10.0.0.1:4001 > 192.0.2.53:53`).
-		Method("get() -> flow | nil", "reads it again, nil if it is gone", func(f *flow, c *registry.Call) int { return f.h.reread(c, f.e.Key()) }).
+		Method("get() -> flow | nil", "reads it again, nil if it is gone", func(f *flow, c *registry.Call) int { return f.h.reread(c, f.entry().Key()) }).
 		Example(`ct> f = flows:where{dport = 53}:first()
 ct> r = f:delete():apply()
 ct> f:get() == nil
 true`).
-		Method("table() -> table", "a plain table of the fields it has", func(f *flow, c *registry.Call) int { return c.Return(tableOf(c.L, f.e)) }).
+		Method("table() -> table", "a plain table of the fields it has, those left out that are worked out of others", func(f *flow, c *registry.Call) int {
+			return c.Return(tableOf(c.L, f.set.Whole(), f.r))
+		}).
 		Example(`ct> flows:where{dport = 53}:first():table().proto
 udp`).
-		Method("json() -> text", "the fields it has as a JSON object", func(f *flow, c *registry.Call) int { return c.Return(lua.LString(jsonOf(f.e))) }).
+		Method("json() -> text", "the same as a JSON object", func(f *flow, c *registry.Call) int {
+			return c.Return(lua.LString(output.AppendJSON(nil, f.set.Whole(), f.r)))
+		}).
 		Example(`ct> flows:where{dport = 53}:first():json()
 {"src":"10.0.0.1","dst":"192.0.2.53","sport":4001,"dport":53,"proto":"udp",...}`).
-		Text(func(f *flow) string { return textOf(f.e) }).
-		Equal(func(a, b *flow) bool { return a.e.Orig == b.e.Orig && a.e.ID == b.e.ID })
+		More(func(L *lua.LState, f *flow, name string) (lua.LValue, bool) {
+			x, ok := f.set.Lookup(name)
+			if !ok {
+				return nil, false
+			}
+			return fieldOf(L, x, f.r), true
+		}, func(f *flow) []string { return f.set.Names() }).
+		Text(func(f *flow) string { return textOf(f.entry()) }).
+		Equal(func(a, b *flow) bool { return a.entry().Orig == b.entry().Orig && a.entry().ID == b.entry().ID })
 }
 
 // fieldText is how a field is declared: its name and its type in scripts.
@@ -80,9 +102,9 @@ func fieldDoc(f *field.Field) string {
 	return f.Doc + ". It needs " + f.Needs + " = 1 from before the flow was born"
 }
 
-// fieldOf reads a field as Lua sees it, nil where the flow lacks it.
-func fieldOf(L *lua.LState, f *field.Field, e *wire.Entry) lua.LValue {
-	v, ok := f.Get(e)
+// fieldOf reads a field as Lua sees it, nil where the row lacks it.
+func fieldOf(L *lua.LState, f *field.Field, r *field.Row) lua.LValue {
+	v, ok := f.Of(r)
 	if !ok {
 		return lua.LNil
 	}
@@ -101,55 +123,25 @@ func fieldOf(L *lua.LState, f *field.Field, e *wire.Entry) lua.LValue {
 	return lua.LString(f.Format(v))
 }
 
-func tableOf(L *lua.LState, e *wire.Entry) *lua.LTable {
+func tableOf(L *lua.LState, fields []*field.Field, r *field.Row) *lua.LTable {
 	t := L.NewTable()
-	fields := field.Fields()
-	for i := range fields {
-		if v := fieldOf(L, &fields[i], e); v != lua.LNil {
-			t.RawSetString(fields[i].Name, v)
+	for _, f := range fields {
+		if v := fieldOf(L, f, r); v != lua.LNil {
+			t.RawSetString(f.Name, v)
 		}
 	}
 	return t
 }
 
-// jsonOf renders the fields that the flow has, in the order of the field
-// table. Numbers that do not fit 53 bits cannot occur: counters of more are
-// not in any table.
-func jsonOf(e *wire.Entry) string {
-	b := []byte{'{'}
-	fields := field.Fields()
-	for i := range fields {
-		f := &fields[i]
-		v, ok := f.Get(e)
-		if !ok {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendQuote(b, f.Name)
-		b = append(b, ':')
-		switch f.Kind {
-		case field.Number, field.Flag:
-			b = append(b, f.Format(v)...)
-		case field.Labels:
-			text, _ := json.Marshal(field.LabelNames(v.Bits)) // strings only
-			b = append(b, text...)
-		default:
-			text, _ := json.Marshal(f.Format(v))
-			b = append(b, text...)
-		}
-	}
-	return string(escape.JSON(append(b, '}')))
-}
-
 // textOf renders a flow in one line: what it is, where it goes, and what is
 // worth knowing besides.
 func textOf(e *wire.Entry) string {
+	var r field.Row
+	r.ResetEntry(e)
 	s := e.Orig.String()
 	add := func(name string) {
-		f, _ := field.Lookup(name)
-		if v, ok := f.Get(e); ok {
+		f, _ := field.Flow.Lookup(name)
+		if v, ok := f.Of(&r); ok {
 			s += " " + name + "=" + escape.Terminal(f.Format(v))
 		}
 	}
@@ -159,13 +151,13 @@ func textOf(e *wire.Entry) string {
 	if e.Has(wire.HasStatus) && e.Status&wire.StatusSeenReply == 0 {
 		s += " unreplied"
 	}
-	for _, name := range []string{"nat_src", "nat_sport", "nat_dst", "nat_dport"} {
+	for _, name := range strings.Fields("nat_src nat_sport nat_dst nat_dport") {
 		add(name)
 	}
 	if e.Mark != 0 {
 		add("mark")
 	}
-	for _, name := range []string{"helper", "bytes", "timeout"} {
+	for _, name := range strings.Fields("helper bytes timeout") {
 		add(name)
 	}
 	return s

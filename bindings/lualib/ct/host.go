@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
+	"github.com/ctsh/ctsh/bindings/engine/group"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/world"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
@@ -23,10 +28,13 @@ type Options struct {
 	NS       *netns.NS // nil is the namespace of the process
 	Stdout   io.Writer
 	Stderr   io.Writer
-	JSON     bool // print writes JSON lines
-	DryRun   bool // apply finds and counts, and changes nothing
-	ReadOnly bool // apply is refused below Lua
-	NoFiles  bool // export writes only to standard output
+	JSON     bool       // print writes JSON lines
+	DryRun   bool       // apply finds and counts, and changes nothing
+	ReadOnly bool       // apply is refused below Lua
+	NoFiles  bool       // export writes only to standard output
+	Width    func() int // of the terminal that tables fit, nil or 0 for none
+	Human    bool       // standard output is read by people: amounts with units, watch in one place
+	Color    bool
 }
 
 // Host is what one script does in one network namespace.
@@ -35,6 +43,8 @@ type Host struct {
 	vm     *vm.VM
 	kernel conntrack.Kernel
 	sysctl *sysctl.Table
+	world  *world.Source
+	space  *query.Space
 	run    *tally
 }
 
@@ -43,11 +53,13 @@ type tally struct {
 	failed  int // changes that the kernel refused
 	open    []io.Closer
 	lossFns []*lua.LFunction
+	said    map[string]bool  // notes on standard error
+	hosts   map[string]*Host // by the name of their namespace
 }
 
 // Open adds the globals to v. The turn of v must be held.
 func Open(v *vm.VM, opt Options) *Host {
-	h := newHost(v, opt, &tally{})
+	h := newHost(v, opt, "", &tally{said: map[string]bool{}, hosts: map[string]*Host{}})
 	ct := h.api(v.L)
 	for _, d := range prelude.Members {
 		v.Set(d.Path, ct.RawGetString(d.Path))
@@ -56,13 +68,41 @@ func Open(v *vm.VM, opt Options) *Host {
 	return h
 }
 
-func newHost(v *vm.VM, opt Options, run *tally) *Host {
+func newHost(v *vm.VM, opt Options, name string, run *tally) *Host {
 	h := &Host{opt: opt, vm: v, run: run, sysctl: sysctl.Open(opt.NS)}
 	client := conntrack.Open(opt.NS)
 	run.open = append(run.open, client)
 	h.kernel = client
 	if opt.ReadOnly {
 		h.kernel = conntrack.ReadOnly(client)
+	}
+	h.world = world.Of(opt.NS, h.kernel, time.Now)
+	h.space = &query.Space{Name: name, Kernel: h.kernel, Able: h.ability, Look: h.look}
+	run.hosts[name] = h
+	return h
+}
+
+// look is what flows are seen against that are read from now on.
+func (h *Host) look() *field.World {
+	w := h.world.Look()
+	w.Netns = h.space.Name
+	return w
+}
+
+// of is the host of the namespace that a row is from.
+func (h *Host) of(r *field.Row) *Host {
+	if w := r.World(); w != nil && w.Netns != h.space.Name {
+		if other := h.run.hosts[w.Netns]; other != nil {
+			return other
+		}
+	}
+	return h
+}
+
+// hosting is the host of a namespace.
+func (h *Host) hosting(s *query.Space) *Host {
+	if other := h.run.hosts[s.Name]; other != nil {
+		return other
 	}
 	return h
 }
@@ -82,11 +122,15 @@ func (h *Host) Close() error {
 
 // prelude are the values that stand both in ct and as globals.
 var prelude = registry.NewModule[*Host]("", "").
-	Value("flows: flows", "the flows of the table, all of them until where narrows them", func(L *lua.LState, h *Host) lua.LValue {
-		return flowsType.New(L, &flows{h: h})
+	Value("flows: query", "the flows of the table, all of them until where narrows them", func(L *lua.LState, h *Host) lua.LValue {
+		return queryType.New(L, &selection{h: h, q: query.New(&query.Flows{Spaces: []*query.Space{h.space}})})
 	}).
-	Value("expects: expects", "the expectations", func(L *lua.LState, h *Host) lua.LValue { return expectsType.New(L, &expects{h: h}) }).
-	Value("stats: stats", "counters of every processor", func(L *lua.LState, h *Host) lua.LValue { return statsType.New(L, h) }).
+	Value("expects: query", "the expectations", func(L *lua.LState, h *Host) lua.LValue {
+		return queryType.New(L, &selection{h: h, q: query.New(h.expects())})
+	}).
+	Value("stats: query", "counters of every processor. A counter that this kernel lacks is nil, not 0", func(L *lua.LState, h *Host) lua.LValue {
+		return queryType.New(L, &selection{h: h, q: query.New(h.counters())})
+	}).
 	Value("sys: table", "the sysctls of connection tracking", func(L *lua.LState, h *Host) lua.LValue { return sysModule.Table(L, h) }).
 	Func("events(...: string) -> events", "a stream of what happens from now on: new, update and destroy, or those named", (*Host).events).
 	Example(`ct> events("new", "destroy")
@@ -127,8 +171,8 @@ plan: expect tcp ...`).
 		Example(`ct> ct.usage().ratio < 1
 true`).
 		Func("ns(name: string) -> table", "the same functions and values inside another network namespace, by name or path", (*Host).ns).
-		Example(`ct> ct.ns("/proc/self/ns/net").flows
-flows`).
+		Example(`ct> #ct.ns("/proc/self/ns/net").flows
+0`).
 		Func("probe(feature?: string) -> table", "what the kernel was seen to do: {name, state, detail, since} of one feature, or of all by their id", (*Host).probe).
 		Example(`ct> ct.probe("filter-mark").state
 ok`).
@@ -151,13 +195,21 @@ var allType = registry.NewType[all]("ct.all", "the filter that selects everythin
 
 // ns is ct.ns(name).
 func (h *Host) ns(c *registry.Call) int {
-	ns, err := netns.Open(c.Text(1))
+	return c.Return(h.other(c, c.Text(1)).api(c.L))
+}
+
+// other is what is done in another namespace. It is opened once.
+func (h *Host) other(c *registry.Call, name string) *Host {
+	if other := h.run.hosts[name]; other != nil {
+		return other
+	}
+	ns, err := netns.Open(name)
 	c.Raise(fail(err))
 	opt := h.opt
 	opt.NS = ns
-	other := newHost(h.vm, opt, h.run)
+	other := newHost(h.vm, opt, name, h.run)
 	h.run.open = append(h.run.open, ns)
-	return c.Return(other.api(c.L))
+	return other
 }
 
 // do runs fn without the turn of the script, so that other tasks go on.
@@ -174,7 +226,7 @@ func fail(err error) error {
 	var (
 		code      luaerr.Code
 		bad       *filter.Error
-		field     *wire.FieldError
+		wrong     *wire.FieldError
 		guard     *plan.GuardError
 		support   *conntrack.NotSupportedError
 		part      *conntrack.IncompleteError
@@ -183,12 +235,14 @@ func fail(err error) error {
 		absent    *sysctl.AbsentError
 		noNS      *netns.NotFoundError
 		badNSName *netns.NameError
+		verb      *query.Error
+		grouping  *group.Error
 	)
 	switch {
 	case errors.As(err, &bad) && bad.Text != "":
 		e := luaerr.New(luaerr.EPARSE, "", "filter: %s, at byte %d of %q", bad.Msg, bad.Pos+1, bad.Text)
 		return e.WithHint(bad.Hint)
-	case errors.As(err, &bad), errors.As(err, &field), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
+	case errors.As(err, &bad), errors.As(err, &verb), errors.As(err, &grouping), errors.As(err, &wrong), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD

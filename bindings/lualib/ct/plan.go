@@ -5,7 +5,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -13,8 +15,9 @@ import (
 
 // planned is a plan as a script holds it.
 type planned struct {
-	h *Host
-	p *plan.Plan
+	h     *Host
+	p     *plan.Plan
+	space *query.Space // where the change is made
 }
 
 var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at; only apply acts").
@@ -40,18 +43,39 @@ delete: 0 matched, 0 applied in ...`).
 
 // plan returns p to the script, or raises err.
 func (h *Host) plan(c *registry.Call, p *plan.Plan, err error) int {
+	return h.planIn(c, h.space, p, err)
+}
+
+// planIn is plan for another namespace.
+func (h *Host) planIn(c *registry.Call, space *query.Space, p *plan.Plan, err error) int {
 	c.Raise(fail(err))
-	return c.Return(planType.New(c.L, &planned{h, p}))
+	return c.Return(planType.New(c.L, &planned{h, p, space}))
+}
+
+// found is the plan with its flows looked up, where functions of the script
+// must be asked about them. most is how many are wanted.
+func (p *planned) found(c *registry.Call, most int) *plan.Plan {
+	q, ok := p.p.Query()
+	if !ok || !q.Calls() {
+		return p.p
+	}
+	var flows []wire.Flow
+	p.h.hand(c, q.Limit(most), field.PartFlow, false, func(r *field.Row) error {
+		flows = append(flows, r.Need(field.PartFlow).Flow)
+		return nil
+	})
+	return p.p.On(flows)
 }
 
 // apply makes the change and returns its result.
 func (p *planned) apply(c *registry.Call) int {
 	t := c.Table(1)
-	opt := plan.Options{Able: p.h.ability, DryRun: p.h.opt.DryRun,
+	opt := plan.Options{DryRun: p.h.opt.DryRun,
 		Max: t.Int("max"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop"}
 	var res *plan.Result
 	var err error
-	p.h.do(func(ctx context.Context) { res, err = p.p.Apply(ctx, p.h.kernel, opt) })
+	todo := p.found(c, opt.Max+1)
+	p.h.do(func(ctx context.Context) { res, err = todo.Apply(ctx, p.space.Kernel, opt) })
 	if res != nil {
 		p.h.run.failed += res.Failed + res.Unknown
 	}
@@ -63,11 +87,12 @@ func (p *planned) apply(c *registry.Call) int {
 func (p *planned) preview(c *registry.Call) int {
 	var list []wire.Flow
 	var err error
-	p.h.do(func(ctx context.Context) { list, err = p.p.Preview(ctx, p.h.kernel, p.h.ability, c.Int(1)) })
+	todo := p.found(c, c.Int(1))
+	p.h.do(func(ctx context.Context) { list, err = todo.Preview(ctx, c.Int(1)) })
 	c.Raise(fail(err))
 	t := c.L.NewTable()
 	for _, f := range list {
-		t.Append(flowType.New(c.L, &flow{p.h, &wire.Entry{Flow: f}}))
+		t.Append(flowType.New(c.L, p.h.hosting(p.space).newFlow(&wire.Entry{Flow: f})))
 	}
 	return c.Return(t)
 }

@@ -6,7 +6,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/filter"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/probe"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/registry"
 )
 
@@ -61,7 +63,12 @@ const worthFiltering = 50_000
 // in a namespace made for that, and nothing where the table is small. A filter
 // in the kernel only saves time: every row is checked again.
 func (h *Host) ability(ctx context.Context, f filter.Filter) filter.Ability {
-	ask := f.Push(filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true})
+	everything := filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
+	ask := f.Push(everything)
+	if ask.Orig.Bits|ask.Reply.Bits == 0 { // ports may be asked for one family at a time
+		one := f.PushFamily(everything, wire.FamilyIPv4)
+		ask.Orig, ask.Reply = one.Orig, one.Reply
+	}
 	if ask.IsZero() {
 		return filter.Ability{}
 	}
@@ -75,5 +82,19 @@ func (h *Host) ability(ctx context.Context, f filter.Filter) filter.Ability {
 		Status: ok(ask.Status != nil, probe.FilterStatus),
 		Zone:   ok(ask.Zone != nil, probe.FilterZone),
 		Tuple:  ok(ask.Orig.Bits|ask.Reply.Bits != 0, probe.FilterTuple),
+	}
+}
+
+// learned is what an explanation tells of the machine.
+func (h *Host) learned() query.Learned {
+	return query.Learned{
+		Sysctl: func(s *query.Space, name string) (int64, bool) {
+			v, err := h.hosting(s).sysctl.Get(name)
+			return v, err == nil
+		},
+		Probe: func(what string) string {
+			ids := map[string]string{"family": probe.FilterFamily, "mark": probe.FilterMark, "status": probe.FilterStatus, "zone": probe.FilterZone, "tuple": probe.FilterTuple}
+			return probe.Lookup(ids[what]).Verdict().State.String()
+		},
 	}
 }

@@ -239,7 +239,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{`ct.ns("")`, 2, "empty"},
 		{`on("nwe", print)`, 2, `did you mean "new"`},
 		{`flows:export("/no/such/dir/f")`, 1, "no such file"},
-		{`flows:export("/tmp/x", "xls")`, 2, "want \"ndjson\""},
+		{`flows:export("/tmp/x", "xls")`, 2, "want \"table\""},
 		{`flows:first().bites = 1`, 2, "read-only"},
 		{`print(flows:first().bites)`, 2, `did you mean "bytes"`},
 		{`sys.set("nf_conntrack_udp_timeout", "soon")`, 2, "soon"},

@@ -2,90 +2,106 @@ package ct
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"math"
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/bindings/kernel/sysctl"
+	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/value"
 )
 
-// statsRow makes a table of the counters of a CPU; what this kernel does not
-// count is nil.
-func statsRow(L *lua.LState, c *wire.CPUStats) *lua.LTable {
-	t := L.NewTable()
+// counterFields are the columns of the counters, one a kind beside cpu.
+var counterFields = func() *field.Set {
+	list := []*field.Field{column("cpu", field.Number, "number of the processor")}
 	for _, s := range wire.Stats() {
-		if v, ok := c.Get(s); ok {
-			t.RawSetString(s.String(), lua.LNumber(v))
-		}
+		list = append(list, column(s.String(), field.Number, "counter "+s.String()))
 	}
-	return t
+	for _, f := range list {
+		f.Max = math.MaxUint32
+	}
+	return field.Columns(list...)
+}()
+
+// cellsOfCPU are the columns of the counters of a processor; what this kernel
+// does not count is absent.
+func cellsOfCPU(c *wire.CPUStats) []field.Cell {
+	cells := []field.Cell{{Value: field.Value{Num: float64(c.CPU)}, Has: true}}
+	for _, s := range wire.Stats() {
+		v, ok := c.Get(s)
+		cells = append(cells, field.Cell{Value: field.Value{Num: float64(v)}, Has: ok})
+	}
+	return cells
 }
 
-func (h *Host) cpuStats(c *registry.Call) (rows []wire.CPUStats) {
-	var err error
-	h.do(func(ctx context.Context) { rows, err = h.kernel.Stats(ctx) })
-	c.Raise(fail(err))
-	return rows
-}
-
-var statsType = registry.NewType[*Host]("stats", "counters of connection tracking. A counter that this kernel lacks is nil, not 0").
-	Example(`ct> stats:total().drop
-0`).
-	Method("list() -> table[]", "one table a processor: cpu, found, invalid, insert, insert_failed, drop, early_drop, error, search_restart, clash_resolve, chain_toolong", func(h *Host, c *registry.Call) int {
-		list := c.L.NewTable()
-		for _, s := range h.cpuStats(c) {
-			row := statsRow(c.L, &s)
-			row.RawSetString("cpu", lua.LNumber(s.CPU))
-			list.Append(row)
-		}
-		return c.Return(list)
-	}).
-	Example(`ct> stats:list()[1].cpu
-0`).
-	Method("total() -> table", "the sums over all processors", func(h *Host, c *registry.Call) int {
-		var sum wire.CPUStats
-		for _, s := range h.cpuStats(c) {
-			sum.Add(s)
-		}
-		return c.Return(statsRow(c.L, &sum))
-	}).
-	Example(`ct> stats:total().insert_failed
-0`).
-	Method("print()", "writes a line a processor", func(h *Host, c *registry.Call) int {
-		for _, row := range h.cpuStats(c) {
-			parts := []string{fmt.Sprintf("cpu=%d", row.CPU)}
-			for _, s := range wire.Stats() {
-				if v, ok := row.Get(s); ok {
-					parts = append(parts, fmt.Sprintf("%s=%d", s, v))
-				}
+// counters is where the counters of a namespace come from.
+func (h *Host) counters() query.Source {
+	return &query.Computed{Name: "stats", Set: counterFields, Rows: func(ctx context.Context, fn func(*field.Row) error) error {
+		rows, err := h.kernel.Stats(ctx)
+		var r field.Row
+		for i := range rows {
+			if err == nil {
+				r.ResetCells(cellsOfCPU(&rows[i]))
+				err = fn(&r)
 			}
-			fmt.Fprintln(h.opt.Stdout, strings.Join(parts, " "))
 		}
-		return 0
-	}).
-	Example(`ct> stats:print()
-cpu=0 found=...
-...`).
-	Method("expect() -> table[]", "counters of expectations, one table a processor: cpu, new, create, delete", func(h *Host, c *registry.Call) int {
-		var rows []wire.ExpectCPUStats
-		var err error
-		h.do(func(ctx context.Context) { rows, err = h.kernel.ExpectStats(ctx) })
-		c.Raise(fail(err))
-		list := c.L.NewTable()
-		for _, s := range rows {
-			list.Append(value.ToLua(c.L, map[string]any{"cpu": s.CPU, "new": int(s.New), "create": int(s.Create), "delete": int(s.Delete)}))
-		}
-		return c.Return(list)
-	}).
-	Example(`ct> stats:expect()[1].cpu
+		return err
+	}}
+}
+
+// The verbs of counters alone.
+func init() {
+	queryType.
+		Method("total() -> table", "of stats: the sums over all processors", func(s *selection, c *registry.Call) int {
+			s.mustCount(c)
+			var sum wire.CPUStats
+			var err error
+			s.h.do(func(ctx context.Context) {
+				var rows []wire.CPUStats
+				rows, err = s.h.kernel.Stats(ctx)
+				for i := range rows {
+					sum.Add(rows[i])
+				}
+			})
+			c.Raise(fail(err))
+			var r field.Row
+			r.ResetCells(cellsOfCPU(&sum))
+			return c.Return(tableOf(c.L, counterFields.Fields()[1:], &r))
+		}).
+		Raises("ETYPE for any other query").
+		Example(`ct> stats:total().insert_failed
+0
+ct> stats:sum("drop")
 0`).
-	Text(func(*Host) string { return "stats" })
+		Method("expect() -> table[]", "of stats: counters of expectations, one table a processor: cpu, new, create, delete", func(s *selection, c *registry.Call) int {
+			s.mustCount(c)
+			var rows []wire.ExpectCPUStats
+			var err error
+			s.h.do(func(ctx context.Context) { rows, err = s.h.kernel.ExpectStats(ctx) })
+			c.Raise(fail(err))
+			list := c.L.NewTable()
+			for _, x := range rows {
+				list.Append(value.ToLua(c.L, map[string]any{"cpu": x.CPU, "new": int(x.New), "create": int(x.Create), "delete": int(x.Delete)}))
+			}
+			return c.Return(list)
+		}).
+		Raises("ETYPE for any other query").
+		Example(`ct> stats:expect()[1].cpu
+0`)
+}
+
+// mustCount refuses what is not stats itself.
+func (s *selection) mustCount(c *registry.Call) {
+	if s.q.Fields() != counterFields || s.q.Narrowed() {
+		c.Raise(luaerr.New(luaerr.ETYPE, c.Op(), "%s: is a verb of stats alone", c.Op()))
+	}
+}
 
 // usage is ct.usage().
 func (h *Host) usage(c *registry.Call) int {

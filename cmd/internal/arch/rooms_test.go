@@ -54,7 +54,7 @@ var rooms = []room{
 	},
 	{
 		prefix: "bindings/engine/",
-		rooms:  []string{"bindings/kernel/", "lua/unit/"}, // how people write 5m and 10MB, without any Lua
+		rooms:  []string{"bindings/kernel/", "lua/unit/", "lua/escape/"}, // how people write 5m and 10MB, and how text is made harmless, without any Lua
 		never:  []string{gopherLua, readline, cobra},
 	},
 	{

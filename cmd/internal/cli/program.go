@@ -25,6 +25,7 @@ type Program struct {
 	StdinTTY  bool                     // standard input is a terminal
 	StdoutTTY bool                     // standard output is a terminal
 	StderrTTY bool                     // standard error is a terminal
+	Width     func() int               // columns of the terminal on standard output, nil for none
 
 	// Worker says that the memory of this process is bounded already, as
 	// --memory asks for.
@@ -56,10 +57,20 @@ func FromOS() *Program {
 		StdinTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+		Width:     width,
 		Worker:    inWorker,
 		Signals:   signals,
 		unfit:     err,
 	}
+}
+
+// width is that of the terminal on standard output, 0 where that is none.
+func width() int {
+	w, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
 }
 
 // Main runs the command to its end and returns the exit code of the process.

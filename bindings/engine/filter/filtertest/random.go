@@ -95,3 +95,40 @@ func atom(s string) string {
 	}
 	return s
 }
+
+// Exact makes the text of a filter that leaves much to a kernel: flows named
+// whole or in part, alternatives of them, and often something more.
+func Exact(r *rand.Rand) string {
+	one := func() string { return addr(r, r.IntN(6) == 0).String() }
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	var terms []string
+	for _, t := range []string{
+		pick("tcp", "udp", "icmp", "sctp"), "src == " + one(), "dst == " + one(), fmt.Sprintf("dport == %d", []int{22, 53, 80, 443}[r.IntN(4)]),
+		fmt.Sprintf("sport in {%d, %d}", r.IntN(1000), 1000+r.IntN(1000)), "mark == " + pick("0", "1", "2", "0x1/0x1"), "zone == " + pick("0", "1", "2"),
+		pick("assured", "not assured", "unreplied", "replied"), "family == " + pick("4", "6"), "src in {" + one() + ", " + one() + "}",
+		"(mark == 1 or src == " + one() + ")", "host == " + one(), "rdst == " + one(), atom(text(r, 2)),
+	} {
+		if r.IntN(4) == 0 {
+			terms = append(terms, t)
+		}
+	}
+	if len(terms) == 0 {
+		return Whole(r)
+	}
+	return strings.Join(terms, " and ")
+}
+
+// Whole makes the text of a filter that names a flow, or a few, whole.
+func Whole(r *rand.Rand) string {
+	f := Flow(r)
+	t := &f.Orig
+	s := fmt.Sprintf("%s and src == %s and dst == %s and zone == %d", wire.ProtoName(t.Proto), t.Src, t.Dst, t.Zone)
+	switch {
+	case wire.HasPorts(t.Proto):
+		s += fmt.Sprintf(" and dport == %d and sport in {%d, %d}", t.DstPort, t.SrcPort, t.SrcPort+1)
+	case t.Proto == wire.ProtoICMP:
+		_, _, id := t.ICMP()
+		s += fmt.Sprintf(" and icmp_type == 8 and icmp_code == 0 and icmp_id == %d", id)
+	}
+	return s
+}

@@ -44,7 +44,10 @@ func InternHelper(name []byte) HelperID {
 
 // String returns the helper's name: "" for none, "(other)" for HelperOther.
 func (h HelperID) String() string {
-	if h == HelperOther {
+	switch h {
+	case 0:
+		return ""
+	case HelperOther:
 		return "(other)"
 	}
 	helpers.RLock()

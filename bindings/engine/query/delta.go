@@ -1,0 +1,72 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/snapshot"
+)
+
+// delta reads flows twice and tells how fast they moved data in between.
+type delta struct {
+	q     Query
+	every time.Duration
+}
+
+// Delta is the flows of q with their rates between two readings that lie so
+// far apart.
+func (q Query) Delta(every time.Duration) (Query, error) {
+	if !q.flows {
+		return q, &Error{Verb: "delta", Msg: "only flows have rates"}
+	}
+	if q.Calls() {
+		return q, &Error{Verb: "delta", Msg: "a query that is read twice cannot call functions", Hint: "call them behind delta"}
+	}
+	d := New(&delta{q, every})
+	d.narrow = q.narrow
+	return d, nil
+}
+
+// Fields implements Source.
+func (d *delta) Fields() *field.Set { return d.q.fields }
+
+// String implements Source.
+func (d *delta) String() string { return d.q.String() + ":delta(" + quote(d.every.String()) + ")" }
+
+// Each implements Source. The second reading streams.
+func (d *delta) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) error {
+	before, err := d.q.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	wait := time.NewTimer(d.every)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	pass := matching(&ask.Filter, fn)
+	_, err = d.q.Each(ctx, func(r *field.Row) error {
+		before.Rate(r)
+		return pass(r)
+	})
+	return err
+}
+
+// Snapshot reads the flows of q and keeps them.
+func (q Query) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	var s *snapshot.Snapshot
+	_, err := q.Each(ctx, func(r *field.Row) error {
+		if s == nil {
+			s = snapshot.New(r.World())
+		}
+		s.Add(r)
+		return nil
+	})
+	if s == nil {
+		s = snapshot.New(&field.World{Now: uint64(time.Now().UnixNano())})
+	}
+	return s, err
+}

@@ -1,0 +1,186 @@
+package query
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/filter"
+	"github.com/ctsh/ctsh/bindings/engine/group"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// sortStage holds all rows and passes them on in order, or only the first n.
+type sortStage struct {
+	cols  []filter.Column
+	flow  bool
+	cells []*field.Field // of rows that are no flows
+	n     int            // of top, 0 for all
+	quiet bool           // it is part of the verb before it
+}
+
+func (s *sortStage) text() string {
+	switch {
+	case s.quiet:
+		return ""
+	case s.n > 0:
+		return ":top(" + strconv.Itoa(s.n) + ", " + quote(strings.TrimPrefix(textOf(s.cols), "-")) + ")"
+	}
+	return ":sort(" + quote(textOf(s.cols)) + ")"
+}
+
+func (s *sortStage) asks() (needs, bool) {
+	n := needsOf(fieldsOf(s.cols))
+	if s.flow {
+		n.parts |= field.PartAll
+	}
+	return n, false
+}
+
+// Sort orders the rows. It holds them all: 216 bytes a flow and more.
+func (q Query) Sort(cols []filter.Column) Query {
+	return q.then(q.sorting(cols, 0))
+}
+
+// Top passes the n rows of which a value is largest, the largest first. It
+// holds n rows.
+func (q Query) Top(n int, col filter.Column) Query {
+	col.Reverse = !col.Reverse
+	return q.then(q.sorting([]filter.Column{col}, n))
+}
+
+func (q Query) sorting(cols []filter.Column, n int) *sortStage {
+	s := &sortStage{cols: cols, flow: q.flows, n: n}
+	if !q.flows {
+		s.cells = q.fields.Fields()
+	}
+	return s
+}
+
+// sorted is a row with the values it is ordered by.
+type sorted struct {
+	by  []field.Cell
+	row kept
+}
+
+type sorter struct {
+	s    *sortStage
+	next sink
+	rows []sorted
+	top  *group.Top[sorted]
+	by   []field.Cell // of the row at hand
+}
+
+func (s *sortStage) start(_ *Report, next sink) sink {
+	x := &sorter{s: s, next: next, by: make([]field.Cell, len(s.cols))}
+	if s.n > 0 {
+		x.top = group.NewTop(s.n, s.before)
+	}
+	return x
+}
+
+func (x *sorter) row(r *field.Row) error {
+	for i, c := range x.s.cols {
+		x.by[i].Value, x.by[i].Has = c.Of(r)
+	}
+	if x.top == nil {
+		x.rows = append(x.rows, sorted{slices.Clone(x.by), keep(r, x.s.flow)})
+		return nil
+	}
+	probe := sorted{by: x.by, row: kept{cells: r.Cells()}}
+	if x.s.flow {
+		probe.row.flow.Orig = r.Need(field.PartOrig).Orig
+	}
+	if x.top.Fits(&probe) {
+		x.top.Add(sorted{slices.Clone(x.by), keep(r, x.s.flow)})
+	}
+	return nil
+}
+
+func (x *sorter) end() error {
+	rows := x.rows
+	if x.top != nil {
+		rows = x.top.Sorted()
+	} else {
+		slices.SortStableFunc(rows, func(a, b sorted) int { return x.s.compare(&a, &b) })
+	}
+	return emit(x.next, func(fn func(*field.Row) error) error {
+		var r field.Row
+		for i := range rows {
+			rows[i].row.show(&r, x.s.flow)
+			if err := fn(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *sortStage) before(a, b *sorted) bool { return s.compare(a, b) < 0 }
+
+// compare orders two rows. What a row lacks comes last either way.
+func (s *sortStage) compare(a, b *sorted) int {
+	for i := range s.cols {
+		x, y := &a.by[i], &b.by[i]
+		if x.Has != y.Has {
+			if x.Has {
+				return -1
+			}
+			return 1
+		}
+		c := compareValues(s.cols[i].Kind, &x.Value, &y.Value)
+		if s.cols[i].Reverse {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return s.tie(&a.row, &b.row)
+}
+
+// tie orders rows that are equal in all that was asked for, so that the same
+// rows always come in the same order: flows by their tuple, others by their
+// columns from the left.
+func (s *sortStage) tie(a, b *kept) int {
+	if s.flow {
+		return compareTuples(&a.flow.Orig, &b.flow.Orig)
+	}
+	for i, f := range s.cells {
+		x, y := &a.cells[i], &b.cells[i]
+		if x.Has && y.Has {
+			if c := compareValues(f.Kind, &x.Value, &y.Value); c != 0 {
+				return c
+			}
+		}
+	}
+	return 0
+}
+
+func compareTuples(a, b *wire.Tuple) int {
+	return cmp.Or(bytes.Compare(a.Src[:], b.Src[:]), cmp.Compare(a.SrcPort, b.SrcPort),
+		bytes.Compare(a.Dst[:], b.Dst[:]), cmp.Compare(a.DstPort, b.DstPort), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Zone, b.Zone))
+}
+
+func compareValues(kind field.Kind, a, b *field.Value) int {
+	switch kind {
+	case field.Number:
+		return cmp.Compare(a.Num, b.Num)
+	case field.Address:
+		return bytes.Compare(a.Addr[:], b.Addr[:]) // IPv4 before IPv6
+	case field.Flag:
+		switch {
+		case a.On == b.On:
+			return 0
+		case b.On:
+			return -1
+		}
+		return 1
+	case field.Labels:
+		return cmp.Or(cmp.Compare(a.Bits[1], b.Bits[1]), cmp.Compare(a.Bits[0], b.Bits[0]))
+	}
+	return cmp.Compare(a.Str, b.Str)
+}
