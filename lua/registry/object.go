@@ -120,6 +120,14 @@ func (t *Type[T]) Is(v lua.LValue) (T, bool) {
 	return zero, false
 }
 
+// described says what a value is, for messages: an object by its type.
+func described(v lua.LValue) string {
+	if name := TypeName(v); name != "" {
+		return article(name)
+	}
+	return value.Describe(v)
+}
+
 // TypeName is what an object of a declared type is called, "" for any other
 // value.
 func TypeName(v lua.LValue) string {
@@ -228,7 +236,7 @@ func (t *Type[T]) operators(L *lua.LState, mt *lua.LTable) {
 				b, okB := t.Is(L.Get(2))
 				if !okA || !okB {
 					luaerr.Raise(L, luaerr.New(luaerr.ETYPE, op.sign, "%s %s %s: both must be %s",
-						value.Describe(L.Get(1)), op.sign, value.Describe(L.Get(2)), article(t.Name)))
+						described(L.Get(1)), op.sign, described(L.Get(2)), article(t.Name)))
 				}
 				return fn(&Call{L: L, decl: decl, skip: 1}, a, b)
 			}))

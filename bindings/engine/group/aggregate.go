@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/suggest"
@@ -72,7 +73,7 @@ func (a *Aggregate) check() (g aggregate, out *field.Field, err error) {
 	out = &field.Field{Name: a.Name, Kind: field.Number, Max: max53}
 	switch {
 	case i < 0:
-		return g, nil, &Error{Msg: fmt.Sprintf("unknown function %q%s", a.Func, suggest.Hint(a.Func, funcs)), Hint: fmt.Sprintf("functions are %v", funcs)}
+		return g, nil, &Error{Msg: fmt.Sprintf("unknown function %q%s", a.Func, suggest.Hint(a.Func, funcs)), Hint: "want one of " + strings.Join(funcs, ", ")}
 	case a.Name == "":
 		return g, nil, &Error{Msg: a.Func + " has no name", Hint: "name the column of the result"}
 	case g.op == opCount:

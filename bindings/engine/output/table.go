@@ -95,6 +95,9 @@ func (t *table) Flush() error {
 
 // Close implements Writer.
 func (t *table) Close() error {
+	if !t.laid && len(t.bars) == 0 {
+		return t.sink.Flush() // a table of nothing has no header either
+	}
 	if !t.laid {
 		t.lay()
 	}

@@ -52,8 +52,9 @@ src          name        bytes
 -            -               -
 2 columns do not fit: age, ok
 `},
-		{"one column is left", Options{Fields: sample[1:], Width: 5}, nil, `
+		{"one column is left", Options{Fields: sample[1:], Width: 5}, [][]any{{nil, "eth0", 1, 2, true}}, `
 name
+eth0
 3 columns do not fit: bytes, age, ok
 `},
 		{"one column drops", Options{Fields: columnsFor("bytes:number", "age:number"), Width: 6}, [][]any{{1, 2}}, `
@@ -115,9 +116,7 @@ from  n  c
 from  n
    -  -
 `},
-		{"all columns stay without rows", Options{Fields: hist, Omit: true}, nil, `
-from  n
-`},
+		{"nothing without rows", Options{Fields: hist}, nil, "\n"},
 		{"moments", Options{Fields: columnsFor("start:number:s", "n:number"), Human: true}, [][]any{{1_795_443_210.713811, 0.25}, {-1, 1234567}}, `
               start        n
 2026-11-23 14:13:30     0.25

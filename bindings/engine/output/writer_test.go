@@ -149,7 +149,7 @@ fd00::1   18014398509481984       -  no   -
 			t.Errorf("%s:\n%s\nwant:\n%s", format, got, want)
 		}
 	}
-	for format, want := range map[string]string{"json": "[\n]\n", "ndjson": "", "csv": "n\n", "tsv": "n\n", "table": "n\n", "conntrack": ""} {
+	for format, want := range map[string]string{"json": "[\n]\n", "ndjson": "", "csv": "n\n", "tsv": "n\n", "table": "", "conntrack": ""} {
 		opt := Options{Format: format, Fields: columnsFor("n:number")}
 		if format == "conntrack" {
 			opt.Fields = nil

@@ -60,6 +60,11 @@ func (s *withStage) text() string {
 	return t + "}"
 }
 
+// calls tells whether a column is worked out by a function.
+func (s *withStage) calls() bool {
+	return slices.ContainsFunc(s.cols, func(c Added) bool { return c.Bind != nil })
+}
+
 func (s *withStage) asks() (n needs, replaced bool) {
 	for _, c := range s.cols {
 		more := needs{}.of(c.Field)
@@ -107,7 +112,8 @@ func (s *withStage) start(run *Report, next sink) sink {
 func (q Query) With(cols []Added) (Query, error) {
 	list := make([]*field.Field, len(cols))
 	for i, c := range cols {
-		if _, taken := q.fields.Lookup(c.Name); taken {
+		_, taken := q.fields.Lookup(c.Name)
+		if taken || slices.ContainsFunc(cols[:i], func(o Added) bool { return o.Name == c.Name }) {
 			return q, &Error{Verb: "with", Msg: quote(c.Name) + " is a field already"}
 		}
 		list[i] = c.Field

@@ -24,7 +24,7 @@ func (q Query) Delta(every time.Duration) (Query, error) {
 		return q, &Error{Verb: "delta", Msg: "a query that is read twice cannot call functions", Hint: "call them behind delta"}
 	}
 	d := New(&delta{q, every})
-	d.narrow = q.narrow
+	d.flows, d.narrow = true, q.narrow
 	return d, nil
 }
 
@@ -36,9 +36,23 @@ func (d *delta) String() string { return d.q.String() + ":delta(" + quote(d.ever
 
 // Each implements Source. The second reading streams.
 func (d *delta) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) error {
-	before, err := d.q.Snapshot(ctx)
+	empty := snapshot.New(&field.World{Now: uint64(time.Now().UnixNano())})
+	before := map[string]*snapshot.Snapshot{} // by namespace: each has tuples of its own
+	rep, err := d.q.Each(ctx, func(r *field.Row) error {
+		name := netnsOf(r)
+		s := before[name]
+		if s == nil {
+			s = snapshot.New(r.World())
+			before[name] = s
+		}
+		s.Add(r)
+		return nil
+	})
 	if err != nil {
 		return err
+	}
+	if ask.tell != nil {
+		ask.tell(rep)
 	}
 	wait := time.NewTimer(d.every)
 	defer wait.Stop()
@@ -49,10 +63,22 @@ func (d *delta) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) er
 	}
 	pass := matching(&ask.Filter, fn)
 	_, err = d.q.Each(ctx, func(r *field.Row) error {
-		before.Rate(r)
+		s := before[netnsOf(r)]
+		if s == nil {
+			s = empty
+		}
+		s.Rate(r)
 		return pass(r)
 	})
 	return err
+}
+
+// netnsOf is the namespace that a flow was read from.
+func netnsOf(r *field.Row) string {
+	if w := r.World(); w != nil {
+		return w.Netns
+	}
+	return ""
 }
 
 // Snapshot reads the flows of q and keeps them.

@@ -65,9 +65,12 @@ func (q Query) Explain(ctx context.Context, know Learned) (Explanation, error) {
 		flows = s
 	case *delta:
 		x, err := s.q.Explain(ctx, know)
+		if err != nil {
+			return x, err
+		}
 		x.Lines[0].Note = strings.TrimPrefix(x.Lines[0].Note+"   read twice, "+s.every.String()+" apart", "   ")
 		x.behind(q, know)
-		return x, err
+		return x, nil
 	case *union:
 		for _, part := range s.parts {
 			one, err := part.Explain(ctx, know)

@@ -50,8 +50,13 @@ func (s *Flows) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) er
 
 // named says in which namespace it failed, where that is not clear.
 func (s *Space) named(err error) error {
-	if s.Name == "" || err == nil || strings.Contains(err.Error(), s.Name) {
+	if s.Name == "" || err == nil {
 		return err
+	}
+	for _, name := range []string{s.Name, quote(s.Name)} {
+		if strings.Contains(err.Error(), "namespace "+name) {
+			return err
+		}
 	}
 	return &spaceError{s.Name, err}
 }
@@ -66,8 +71,14 @@ func (e *spaceError) Unwrap() error { return e.err }
 
 // count counts the flows without looking at them.
 func (s *Flows) count(ctx context.Context) (n int, err error) {
+	progress := progressOf(ctx)
 	for _, space := range s.Spaces {
-		_, err := space.Kernel.Dump(ctx, &wire.Dump{Table: s.Table}, conntrack.DumpOptions{}, func(*wire.View) error { n++; return nil })
+		_, err := space.Kernel.Dump(ctx, &wire.Dump{Table: s.Table}, conntrack.DumpOptions{}, func(*wire.View) error {
+			if n++; n&1023 == 0 {
+				progress.add(1024)
+			}
+			return nil
+		})
 		if err != nil {
 			return n, space.named(err)
 		}
@@ -90,13 +101,18 @@ func (s *Space) read(ctx context.Context, table wire.Table, ask Ask, fn func(*fi
 		}
 		a = s.dumps(ctx, ask.Filter)
 	}
+	progress, told := progressOf(ctx), 0
+	stopped := false // a dump that was ended early says nothing of that
 	for i, p := range a.parts {
 		earlier := a.parts[:i]
 		if p.family != 0 {
 			earlier = nil
 		}
-		opt := conntrack.DumpOptions{Partition: a.partition, Ahead: !ask.Alone}
+		opt := conntrack.DumpOptions{Partition: a.partition, Ahead: true}
 		_, err := s.Kernel.Dump(ctx, p.dump, opt, func(v *wire.View) error {
+			if told++; told&1023 == 0 {
+				progress.add(1024)
+			}
 			row.Reset(v)
 			if !p.filter.IsAll() && p.filter.Match(&row) != filter.True {
 				return nil
@@ -106,9 +122,11 @@ func (s *Space) read(ctx context.Context, table wire.Table, ask Ask, fn func(*fi
 					return nil // it came with that part
 				}
 			}
-			return fn(&row)
+			err := fn(&row)
+			stopped = err != nil
+			return err
 		})
-		if err != nil {
+		if err != nil || stopped {
 			return err
 		}
 	}

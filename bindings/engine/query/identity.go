@@ -19,11 +19,7 @@ type identity struct {
 
 func identityOf(r *field.Row) identity {
 	e := r.Need(field.PartOrig | field.PartReply | field.PartIdentity)
-	k := identity{orig: e.Orig, rzone: e.Reply.Zone, id: e.ID}
-	if w := r.World(); w != nil {
-		k.netns = w.Netns
-	}
-	return k
+	return identity{orig: e.Orig, rzone: e.Reply.Zone, id: e.ID, netns: netnsOf(r)}
 }
 
 // identities is a set of rows.
@@ -105,8 +101,8 @@ func (q Query) sameRows(other Query, verb string) error {
 	if other.Calls() || verb == "+" && q.Calls() {
 		return &Error{Verb: verb, Msg: "one query inside another cannot call functions", Hint: "take its rows first: :snapshot()"}
 	}
-	if q.flows && other.flows {
-		return nil
+	if q.flows && other.flows && verb != "+" {
+		return nil // it is their identity that counts
 	}
 	a, b := q.fields.Fields(), other.fields.Fields()
 	same := q.flows == other.flows && len(a) == len(b)
@@ -120,10 +116,12 @@ func (q Query) sameRows(other Query, verb string) error {
 }
 
 func (s *memberStage) asks() (needs, bool) {
-	if s.other.flows {
-		return needs{parts: field.PartOrig | field.PartReply | field.PartIdentity}, false
+	n := needs{parts: field.PartOrig | field.PartReply | field.PartIdentity}
+	if !s.other.flows {
+		n = needsOf(s.other.fields.Fields())
 	}
-	return needsOf(s.other.fields.Fields()), false
+	n.sysctls = s.other.Needs() // without which it has no rows
+	return n, false
 }
 
 func (s *memberStage) start(run *Report, next sink) sink {
@@ -142,7 +140,7 @@ type member struct {
 func (m *member) load() error {
 	m.set = newIdentities(m.stage.other)
 	rep, err := m.stage.other.Each(m.run.ctx, func(r *field.Row) error { m.set.add(r); return nil })
-	m.run.Notes = append(m.run.Notes, rep.Notes...)
+	m.run.add(rep)
 	return err
 }
 
@@ -169,7 +167,7 @@ func (q Query) Plus(other Query) (Query, error) {
 		return q, err
 	}
 	u := New(&union{[]Query{q, other}})
-	u.narrow = q.narrow && other.narrow
+	u.flows, u.narrow = q.flows, q.narrow && other.narrow
 	return u, nil
 }
 
@@ -185,7 +183,7 @@ func (u *union) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) er
 	pass := matching(&ask.Filter, fn)
 	for _, q := range u.parts {
 		stopped := false
-		_, err := q.Each(ctx, func(r *field.Row) error {
+		rep, err := q.Each(ctx, func(r *field.Row) error {
 			if !known.add(r) {
 				return nil
 			}
@@ -193,6 +191,9 @@ func (u *union) Each(ctx context.Context, ask Ask, fn func(*field.Row) error) er
 			stopped = err != nil
 			return err
 		})
+		if ask.tell != nil {
+			ask.tell(rep)
+		}
 		if err != nil || stopped {
 			return err
 		}

@@ -23,7 +23,8 @@ type Query struct {
 
 // New returns all rows of a source.
 func New(s Source) Query {
-	return Query{source: s, fields: s.Fields(), flows: s.Fields() == field.Flow}
+	frozen, _ := s.(*Frozen)
+	return Query{source: s, fields: s.Fields(), flows: s.Fields() == field.Flow, narrow: frozen != nil && frozen.Selects}
 }
 
 // Fields are what the rows have.
@@ -92,7 +93,10 @@ func (q Query) Heaviest() string {
 	for i := len(q.stages) - 1; i >= 0; i-- {
 		switch s := q.stages[i].(type) {
 		case *groupStage:
-			return s.aggs[0].Name
+			if len(s.aggs) > 0 {
+				return s.aggs[0].Name
+			}
+			return ""
 		case *selectStage:
 			return ""
 		}

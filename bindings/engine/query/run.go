@@ -17,20 +17,19 @@ type Report struct {
 
 func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }
 
+// add takes over what another run had to tell.
+func (r *Report) add(other Report) { r.Notes = append(r.Notes, other.Notes...) }
+
 // Each calls fn for every row of q, with a row that is used again: who keeps
 // it copies it. An error of fn ends the query and is returned;
 // conntrack.ErrStop ends it without one.
 func (q Query) Each(ctx context.Context, fn func(*field.Row) error) (Report, error) {
-	return q.each(ctx, false, fn)
-}
-
-func (q Query) each(ctx context.Context, alone bool, fn func(*field.Row) error) (Report, error) {
 	p := q.Pipe(ctx, fn)
-	err := q.source.Each(ctx, Ask{Filter: q.filter, Alone: alone}, p.Push)
-	if err != nil {
-		return p.report, err
+	err := q.source.Each(ctx, Ask{Filter: q.filter, tell: p.report.add}, p.Push)
+	if err == nil {
+		err = p.End() // which may note something
 	}
-	return p.report, p.End()
+	return p.report, err
 }
 
 // Count counts the rows of q. Where nothing must be known of a row, none is
@@ -81,8 +80,8 @@ func (fn last) end() error             { return nil }
 func (q Query) Split() (head, tail Query) {
 	head, tail = q, q
 	for i, s := range q.stages {
-		switch s.(type) {
-		case *funcStage, *withStage:
+		w, adds := s.(*withStage)
+		if _, selects := s.(*funcStage); selects || adds && w.calls() {
 			head.stages, tail.stages = q.stages[:i], q.stages[i:]
 			return head, tail
 		}
@@ -135,12 +134,6 @@ func (q Query) Needs() (list []string) {
 		add(n)
 	}
 	return list
-}
-
-// EachAlone is Each for a goroutine that does nothing but read for another
-// one.
-func (q Query) EachAlone(ctx context.Context, fn func(*field.Row) error) (Report, error) {
-	return q.each(ctx, true, fn)
 }
 
 // emit passes rows that were held back on, until no more are wanted.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
@@ -27,7 +26,9 @@ func (s *sortStage) text() string {
 	case s.quiet:
 		return ""
 	case s.n > 0:
-		return ":top(" + strconv.Itoa(s.n) + ", " + quote(strings.TrimPrefix(textOf(s.cols), "-")) + ")"
+		col := s.cols[0]
+		col.Reverse = !col.Reverse
+		return ":top(" + strconv.Itoa(s.n) + ", " + quote(textOf([]filter.Column{col})) + ")"
 	}
 	return ":sort(" + quote(textOf(s.cols)) + ")"
 }
@@ -45,8 +46,8 @@ func (q Query) Sort(cols []filter.Column) Query {
 	return q.then(q.sorting(cols, 0))
 }
 
-// Top passes the n rows of which a value is largest, the largest first. It
-// holds n rows.
+// Top passes the n rows, at least 1, of which a value is largest, the largest
+// first. It holds n rows.
 func (q Query) Top(n int, col filter.Column) Query {
 	col.Reverse = !col.Reverse
 	return q.then(q.sorting([]filter.Column{col}, n))
@@ -124,18 +125,7 @@ func (s *sortStage) before(a, b *sorted) bool { return s.compare(a, b) < 0 }
 // compare orders two rows. What a row lacks comes last either way.
 func (s *sortStage) compare(a, b *sorted) int {
 	for i := range s.cols {
-		x, y := &a.by[i], &b.by[i]
-		if x.Has != y.Has {
-			if x.Has {
-				return -1
-			}
-			return 1
-		}
-		c := compareValues(s.cols[i].Kind, &x.Value, &y.Value)
-		if s.cols[i].Reverse {
-			c = -c
-		}
-		if c != 0 {
+		if c := compareCells(s.cols[i].Kind, &a.by[i], &b.by[i], s.cols[i].Reverse); c != 0 {
 			return c
 		}
 	}
@@ -150,14 +140,26 @@ func (s *sortStage) tie(a, b *kept) int {
 		return compareTuples(&a.flow.Orig, &b.flow.Orig)
 	}
 	for i, f := range s.cells {
-		x, y := &a.cells[i], &b.cells[i]
-		if x.Has && y.Has {
-			if c := compareValues(f.Kind, &x.Value, &y.Value); c != 0 {
-				return c
-			}
+		if c := compareCells(f.Kind, &a.cells[i], &b.cells[i], false); c != 0 {
+			return c
 		}
 	}
 	return 0
+}
+
+// compareCells orders two values. One that is absent comes last either way.
+func compareCells(kind field.Kind, a, b *field.Cell, reverse bool) int {
+	switch {
+	case !a.Has && !b.Has:
+		return 0
+	case !a.Has:
+		return 1
+	case !b.Has:
+		return -1
+	case reverse:
+		return compareValues(kind, &b.Value, &a.Value)
+	}
+	return compareValues(kind, &a.Value, &b.Value)
 }
 
 func compareTuples(a, b *wire.Tuple) int {

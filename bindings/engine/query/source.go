@@ -24,9 +24,8 @@ type Source interface {
 // Ask is what a query wants of a source.
 type Ask struct {
 	Filter filter.Filter
-	// Alone says that the rows are looked at by another goroutine already, so
-	// that one more between the kernel and this one gains nothing.
-	Alone bool
+	// tell takes what a run inside the source has to tell.
+	tell func(Report)
 }
 
 // Space is the connection tracking of one network namespace.
@@ -91,6 +90,8 @@ type Frozen struct {
 	Name string // as it is typed
 	Snap *snapshot.Snapshot
 	Of   []*Space // where the flows were read
+	// Selects says that they are not simply everything there was.
+	Selects bool
 }
 
 // Fields implements Source.

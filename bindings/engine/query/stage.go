@@ -90,7 +90,7 @@ func (limitStage) asks() (needs, bool) { return needs{}, false }
 func (s limitStage) start(_ *Report, next sink) sink {
 	left := s.n
 	return &through{next, func(r *field.Row, next sink) error {
-		if left == 0 {
+		if left <= 0 {
 			return conntrack.ErrStop
 		}
 		left--

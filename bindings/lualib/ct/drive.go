@@ -41,7 +41,7 @@ func (h *Host) read(ctx context.Context, q query.Query, parts field.Part) *reade
 				return context.Cause(ctx)
 			}
 		}
-		r.report, r.err = q.EachAlone(ctx, func(row *field.Row) error {
+		r.report, r.err = q.Each(ctx, func(row *field.Row) error {
 			if rows == nil {
 				select {
 				case rows = <-r.free:
@@ -82,14 +82,25 @@ func (r *reader) again(rows []field.Row) {
 // lookAt runs q and calls fn for every row, without the turn: fn does not touch
 // Lua.
 func (h *Host) lookAt(c *registry.Call, q query.Query, fn func(*field.Row) error) {
+	h.scan(c, q, h.opt.Progress, fn)
+}
+
+// scan is lookAt, with or without telling how far it is.
+func (h *Host) scan(c *registry.Call, q query.Query, progress bool, fn func(*field.Row) error) {
 	if q.Calls() {
-		h.hand(c, q, 0, false, fn)
+		ctx, stop := h.watched(h.vm.Context(), progress)
+		defer stop()
+		h.handIn(ctx, c, q, 0, false, fn)
 		return
 	}
 	h.warn(q)
 	var rep query.Report
 	var err error
-	h.do(func(ctx context.Context) { rep, err = q.Each(ctx, fn) })
+	h.do(func(ctx context.Context) {
+		ctx, stop := h.watched(ctx, progress)
+		defer stop()
+		rep, err = q.Each(ctx, fn)
+	})
 	h.tell(rep)
 	c.Raise(fail(err))
 }
@@ -100,9 +111,13 @@ type luaKey struct{}
 // hand runs q and calls fn for every row with the turn held. parts are what fn
 // asks of a row; with keep it may hold the row.
 func (h *Host) hand(c *registry.Call, q query.Query, parts field.Part, keep bool, fn func(*field.Row) error) {
+	h.handIn(h.vm.Context(), c, q, parts, keep, fn)
+}
+
+func (h *Host) handIn(ctx context.Context, c *registry.Call, q query.Query, parts field.Part, keep bool, fn func(*field.Row) error) {
 	h.warn(q)
 	head, tail := q.Split()
-	ctx := context.WithValue(h.vm.Context(), luaKey{}, c.L)
+	ctx = context.WithValue(ctx, luaKey{}, c.L)
 	// A query behind a function can hold rows itself.
 	keep = keep && !q.Calls()
 	r := h.read(ctx, head, tail.Parts(parts))

@@ -58,7 +58,11 @@ func (s *selection) snapshot(c *registry.Call) *snapshot.Snapshot {
 	if !s.q.Calls() {
 		s.h.warn(s.q)
 		var err error
-		s.h.do(func(ctx context.Context) { snap, err = s.q.Snapshot(ctx) })
+		s.h.do(func(ctx context.Context) {
+			ctx, stop := s.h.watched(ctx, s.h.opt.Progress)
+			defer stop()
+			snap, err = s.q.Snapshot(ctx)
+		})
 		c.Raise(fail(err))
 		return snap
 	}
@@ -81,7 +85,7 @@ func (s *selection) frozen(c *registry.Call, snap *snapshot.Snapshot, verb strin
 }
 
 func (s *selection) thaw(L *lua.LState, snap *snapshot.Snapshot, verb string) lua.LValue {
-	q := query.New(&query.Frozen{Name: s.q.String() + ":" + verb, Snap: snap, Of: s.q.Spaces()})
+	q := query.New(&query.Frozen{Name: s.q.String() + ":" + verb, Snap: snap, Of: s.q.Spaces(), Selects: verb != "snapshot()" || s.q.Selects()})
 	return queryType.New(L, &selection{h: s.h, q: q})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -35,6 +36,7 @@ type Options struct {
 	Width    func() int // of the terminal that tables fit, nil or 0 for none
 	Human    bool       // standard output is read by people: amounts with units, watch in one place
 	Color    bool
+	Progress bool // standard error is a terminal: what takes long is told there
 }
 
 // Host is what one script does in one network namespace.
@@ -242,7 +244,11 @@ func fail(err error) error {
 	case errors.As(err, &bad) && bad.Text != "":
 		e := luaerr.New(luaerr.EPARSE, "", "filter: %s, at byte %d of %q", bad.Msg, bad.Pos+1, bad.Text)
 		return e.WithHint(bad.Hint)
-	case errors.As(err, &bad), errors.As(err, &verb), errors.As(err, &grouping), errors.As(err, &wrong), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
+	case errors.As(err, &verb):
+		return luaerr.New(luaerr.ETYPE, "", "query:%s: %s", strings.TrimPrefix(verb.Verb, "query:"), verb.Msg).WithHint(verb.Hint)
+	case errors.As(err, &grouping):
+		return luaerr.New(luaerr.ETYPE, "", "%s", grouping.Msg).WithHint(grouping.Hint)
+	case errors.As(err, &bad), errors.As(err, &wrong), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD

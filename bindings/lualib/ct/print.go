@@ -117,14 +117,37 @@ func (s *selection) print(c *registry.Call) int {
 	return 0
 }
 
+// turnWriter takes the turn to write: what other tasks of the script print
+// stays apart from it.
+type turnWriter struct{ h *Host }
+
+func (w turnWriter) Write(p []byte) (int, error) {
+	w.h.vm.Tasks.Lock()
+	defer w.h.vm.Tasks.Unlock()
+	return w.h.opt.Stdout.Write(p)
+}
+
 // write writes the rows in a format.
 func (s *selection) write(c *registry.Call, to io.Writer, format string) error {
+	onScreen := to == s.h.opt.Stdout && s.h.opt.Human // there the rows themselves are the progress
+	if to == s.h.opt.Stdout && !s.q.Calls() {
+		to = turnWriter{s.h}
+	}
 	w, err := s.writer(to, format)
 	if err != nil {
 		return luaerr.New(luaerr.ETYPE, c.Op(), "%s: %w", c.Op(), err)
 	}
-	s.h.lookAt(c, s.q, w.Row)
-	return s.written(c, w.Close())
+	s.h.scan(c, s.q, s.h.opt.Progress && !onScreen, w.Row)
+	return s.written(c, s.close(w))
+}
+
+// close ends what was written, which also takes the turn.
+func (s *selection) close(w output.Writer) (err error) {
+	if s.q.Calls() {
+		return w.Close()
+	}
+	s.h.do(func(context.Context) { err = w.Close() })
+	return err
 }
 
 func (s *selection) written(c *registry.Call, err error) error {

@@ -128,7 +128,11 @@ func (s *selection) count(c *registry.Call) (n int) {
 	}
 	s.h.warn(s.q)
 	var err error
-	s.h.do(func(ctx context.Context) { n, err = s.q.Count(ctx) })
+	s.h.do(func(ctx context.Context) {
+		ctx, stop := s.h.watched(ctx, s.h.opt.Progress)
+		defer stop()
+		n, err = s.q.Count(ctx)
+	})
 	c.Raise(fail(err))
 	return n
 }

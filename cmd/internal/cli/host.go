@@ -46,7 +46,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	h.openModules(p, opt)
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
 		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoFiles: !opt.allow.FS,
-		Width: p.Width, Human: p.StdoutTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
+		Width: p.Width, Human: p.StdoutTTY, Progress: p.StderrTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
 	return h, nil
 }
 
