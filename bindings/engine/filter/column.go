@@ -107,12 +107,13 @@ func (c *compiler) column(v Val, name string) (*field.Field, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	text := PrintValue(v)
+	text, constant := PrintValue(v), true
+	c.eachField(v, func(*field.Field) { constant = false })
 	switch {
 	case o.word != "":
 		return nil, "", c.unknownField(o.word, o.pos)
-	case o.literal != nil:
-		return nil, "", &Error{Pos: o.pos, Msg: "a constant is the same for every row: want a field"}
+	case constant:
+		return nil, "", &Error{Pos: v.at(), Msg: "a constant is the same for every row: want a field"}
 	case len(o.either) > 0:
 		return nil, "", &Error{Pos: o.pos, Msg: "host, net and port match any end and have no value of their own", Hint: "name src, dst, sport or dport"}
 	case o.field != nil && (name == "" || name == o.field.Name):

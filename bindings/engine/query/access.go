@@ -76,7 +76,7 @@ func selective(k *wire.Filter) bool {
 // that does not pay. one is what it compares in a single dump.
 func (s *Space) families(ctx context.Context, f filter.Filter, one *wire.Filter) (parts []part) {
 	able := s.Able.Of(ctx, f)
-	if !able.Tuple || one.Family != 0 {
+	if !able.Tuple || one.Family != 0 || selective(one) {
 		return nil
 	}
 	sure := true

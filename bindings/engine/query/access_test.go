@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
@@ -83,7 +84,7 @@ func TestAccess(t *testing.T) {
 		{"", nil, big, 0.5, 0.5, "[]"},
 		{"bytes > 1MB", everything, small, 0.5, 0.5, "[]"},
 		{"bytes > 1MB", everything, big, 0.5, 0.5, "[] partition"},
-		{"src in 10.0.0.0/8", everything, small, 0.5, 0.5, "[]"},
+		{"src in 10.0.0.0/8", everything, small, 0.5, 0.5, "[family=4]"},
 		// What is left to it where it can.
 		{"mark == 0x10/0xff", everything, small, 0, 0, "[mark=0x10/0xff]"},
 		{"mark == 0x10/0xff", nil, small, 0, 0, "[]"},
@@ -92,10 +93,10 @@ func TestAccess(t *testing.T) {
 		{"zone == 0", everything, small, 0, 0, "[]"},
 		{"unreplied and assured", everything, small, 0, 0, "[status=0x4/0x6]"},
 		{"family == 6", everything, big, 0.5, 0.5, "[family=6]"},
-		{"dst == 10.0.0.2 and udp", everything, small, 0, 0, "[family=4 orig.proto=17 orig.dst=10.0.0.2]"},
+		{"dst == 10.0.0.2 and udp", everything, small, 0, 0, "[family=4 proto=17 orig.dst=10.0.0.2]"},
 		{"dst == 10.0.0.2 and udp", tupleless, small, 0, 0, "[family=4]"},
 		{"rsrc == 10.0.0.2", everything, small, 0, 0, "[family=4 reply.src=10.0.0.2]"},
-		{"dst == fd00::2 and udp and dport == 53", everything, small, 0, 0, "[family=6 orig.proto=17 orig.dport=53]"},
+		{"dst == fd00::2 and udp and dport == 53", everything, small, 0, 0, "[family=6 proto=17 orig.dport=53]"},
 		{"dst == fd00::2", everything, small, 0, 0, "[family=6]"},
 		// By name.
 		{named + " and zone == 0", everything, small, 0, 0, "1 keys"},
@@ -105,9 +106,8 @@ func TestAccess(t *testing.T) {
 		{strings.ReplaceAll(named, "sport == 4000", "sport in {1, 2, 3}") + " and zone == 0", nil, small, 0, 0, "3 keys"},
 		{"zone == 0 and udp and rsrc == 10.0.0.1 and rdst == 10.0.0.2 and rsport == 1 and rdport == 2", nil, small, 0, 0, "1 keys"},
 		{"zone == 0 and (" + named + " or " + strings.ReplaceAll(named, "4000", "4001") + ")", nil, small, 0, 0, "2 keys"},
-		{"zone == 0 and src == 10.0.0.1 and dst == fd00::1 and proto == 253", nil, small, 0, 0, "0 keys"},
-		{named, everything, small, 0, 0, "[family=4 orig.proto=17 orig.src=10.0.0.1 orig.dst=10.0.0.2 orig.sport=4000 orig.dport=53]"}, // the zone is open
-		{strings.ReplaceAll(named, "sport == 4000", "sport in 1..3") + " and zone == 0", everything, small, 0, 0, "[family=4 orig.proto=17 orig.src=10.0.0.1 orig.dst=10.0.0.2 orig.dport=53]"},
+		{named, everything, small, 0, 0, "[family=4 proto=17 orig.src=10.0.0.1 orig.dst=10.0.0.2 orig.sport=4000 orig.dport=53]"}, // the zone is open
+		{strings.ReplaceAll(named, "sport == 4000", "sport in 1..3") + " and zone == 0", everything, small, 0, 0, "[family=4 proto=17 orig.src=10.0.0.1 orig.dst=10.0.0.2 orig.dport=53]"},
 		// One alternative after the other.
 		{"mark == 1 or mark == 2", everything, small, 0, 0, "[mark=0x1] [mark=0x2]"},
 		{"mark == 1 or mark == 2", nil, small, 0, 0, "[]"},
@@ -119,14 +119,14 @@ func TestAccess(t *testing.T) {
 		{"mark == 9 and (src == 10.0.0.1 or src == 10.0.0.2)", everything, small, 0, 0, "[mark=0x9]"}, // one pass is enough
 		{"src == 10.0.0.1 or src == 10.0.0.2", everything, big, 0, 0, "[family=4 orig.src=10.0.0.1] [family=4 orig.src=10.0.0.2]"},
 		// One family after the other.
-		{"udp and dport == 53", everything, small, 0, 0, "family [family=4 orig.proto=17 orig.dport=53] family [family=6 orig.proto=17 orig.dport=53]"},
+		{"udp and dport == 53", everything, small, 0, 0, "family [family=4 proto=17 orig.dport=53] family [family=6 proto=17 orig.dport=53]"},
 		{"udp and dport == 53", tupleless, small, 0, 0, "[]"},
 		{"udp", everything, small, 0.3, 0.1, "[]"}, // not worth it
-		{"udp", everything, big, 0.3, 0.1, "family [family=4 orig.proto=17] family [family=6 orig.proto=17]"},
+		{"udp", everything, big, 0.3, 0.1, "family [family=4 proto=17] family [family=6 proto=17]"},
 		{"udp", everything, big, 0.1, 0.95, "[]"},
 		{"udp", everything, big, 0.5, 0.95, "[] partition"},
 		{"udp and unreplied", everything, small, 0.3, 0.1, "[status=0x0/0x2]"},
-		{"proto == 253", everything, big, 0.3, 0.1, "family [family=4 orig.proto=253] family [family=6 orig.proto=253]"},
+		{"proto == 253", everything, big, 0.3, 0.1, "family [family=4 proto=253] family [family=6 proto=253]"},
 	} {
 		k := mixed(t, c.entries, c.six, c.udp)
 		var f filter.Filter
@@ -310,19 +310,23 @@ func TestFake(t *testing.T) {
 	client := k.Client()
 	defer client.Close()
 	_, flows := pool(t, rand.New(rand.NewPCG(3, 6)), 300)
+	made := 0
 	for i := range flows {
 		flows[i].Timeout += 600
 		flows[i].Present &^= wire.HasSecCtx
-		if err := client.Do(context.Background(), &wire.Create{Entry: flows[i]}); err != nil {
+		switch err := client.Do(context.Background(), &wire.Create{Entry: flows[i]}); {
+		case err == nil:
+			made++
+		case !errors.Is(err, syscall.EEXIST): // both ways at once
 			t.Fatalf("%s: %v", flows[i].Orig, err)
 		}
 	}
 	all := New(&Flows{Spaces: []*Space{space("", client, nil)}})
 	kept := rows{}
-	if _, err := all.Each(context.Background(), func(r *field.Row) error { kept = append(kept, r.Hold(field.PartAll)); return nil }); err != nil || len(kept) != len(flows) {
+	if _, err := all.Each(context.Background(), func(r *field.Row) error { kept = append(kept, r.Hold(field.PartAll)); return nil }); err != nil || len(kept) != made || made < len(flows)/2 {
 		t.Fatalf("%d flows, %v", len(kept), err)
 	}
-	if n, err := all.Count(context.Background()); err != nil || n != len(flows) {
+	if n, err := all.Count(context.Background()); err != nil || n != made {
 		t.Errorf("counted %d, %v", n, err)
 	}
 	m := &maker{T: t, Rand: rand.New(rand.NewPCG(3, 7))}

@@ -109,13 +109,15 @@ func (x *Explanation) source(flows *Flows, a access, totals wire.Totals, know Le
 	if s.Name != "" {
 		what += ", netns " + s.Name
 	}
-	what += ", " + amount(int(totals.Entries)) + " entries"
-	limit := int64(totals.Max)
-	if !totals.HasMax && know.Sysctl != nil {
-		limit, _ = know.Sysctl(s, "nf_conntrack_max")
-	}
-	if limit > 0 {
-		what += fmt.Sprintf(" (%d %% of max)", int64(totals.Entries)*100/limit)
+	if flows.Table == wire.TableConntrack { // the others are not counted
+		what += ", " + amount(int(totals.Entries)) + " entries"
+		limit := int64(totals.Max)
+		if !totals.HasMax && know.Sysctl != nil {
+			limit, _ = know.Sysctl(s, "nf_conntrack_max")
+		}
+		if limit > 0 {
+			what += fmt.Sprintf(" (%d %% of max)", int64(totals.Entries)*100/limit)
+		}
 	}
 	if n := len(flows.Spaces) - 1; n > 0 {
 		what += fmt.Sprintf(", and %s more", plural(n, "namespace"))
@@ -148,6 +150,9 @@ func (x *Explanation) kernel(f filter.Filter, a access, entries int, know Learne
 	}
 	if len(a.parts) == 1 {
 		every := filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
+		if a.parts[0].dump.Table != wire.TableConntrack {
+			every = a.parts[0].able // no kernel can do more
+		}
 		could := f.Push(every)
 		if one := f.PushFamily(every, wire.FamilyIPv4); could.Family == 0 && selective(&one) && !selective(&could) {
 			could = one

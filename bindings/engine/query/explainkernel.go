@@ -38,6 +38,10 @@ func kernelTerms(k *wire.Filter) (list []kernelTerm) {
 	if k.Zone != nil {
 		add("zone", "CTA_ZONE", "zone=%d", *k.Zone)
 	}
+	either := k.Orig.Bits & k.Reply.Bits & wire.FilterProto // a flow has one protocol
+	if either != 0 {
+		add("tuple", "CTA_FILTER", "proto=%d", k.Orig.Tuple.Proto)
+	}
 	for i, t := range []*wire.TupleFilter{&k.Orig, &k.Reply} {
 		dir := [...]string{"orig", "reply"}[i]
 		for _, part := range []struct {
@@ -47,7 +51,7 @@ func kernelTerms(k *wire.Filter) (list []kernelTerm) {
 			{wire.FilterProto, fmt.Sprintf("proto=%d", t.Tuple.Proto)}, {wire.FilterSrc, "src=" + t.Tuple.Src.String()}, {wire.FilterDst, "dst=" + t.Tuple.Dst.String()},
 			{wire.FilterSrcPort, fmt.Sprintf("sport=%d", t.Tuple.SrcPort)}, {wire.FilterDstPort, fmt.Sprintf("dport=%d", t.Tuple.DstPort)},
 		} {
-			if t.Bits&part.bit != 0 {
+			if t.Bits&^either&part.bit != 0 {
 				add("tuple", "CTA_FILTER", "%s.%s", dir, part.text)
 			}
 		}

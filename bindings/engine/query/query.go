@@ -7,7 +7,6 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
-	"github.com/ctsh/ctsh/bindings/kernel/suggest"
 )
 
 // Query is a selection of rows. It is a value: every change makes another one,
@@ -156,12 +155,3 @@ func (q Query) String() string {
 
 // quote renders a text as a Lua string.
 func quote(s string) string { return strconv.Quote(s) }
-
-// lookup finds a field of q, or says what is close.
-func (q Query) lookup(verb, name string) (*field.Field, error) {
-	f, ok := q.fields.Lookup(name)
-	if !ok {
-		return nil, &Error{Verb: verb, Msg: "unknown field " + quote(name), Hint: strings.TrimPrefix(suggest.Hint(name, q.fields.Names()), "; ")}
-	}
-	return f, nil
-}

@@ -72,11 +72,11 @@ type sorter struct {
 	next sink
 	rows []sorted
 	top  *group.Top[sorted]
-	by   []field.Cell // of the row at hand
+	at   sorted // the row at hand, as far as it is compared
 }
 
 func (s *sortStage) start(_ *Report, next sink) sink {
-	x := &sorter{s: s, next: next, by: make([]field.Cell, len(s.cols))}
+	x := &sorter{s: s, next: next, at: sorted{by: make([]field.Cell, len(s.cols))}}
 	if s.n > 0 {
 		x.top = group.NewTop(s.n, s.before)
 	}
@@ -85,18 +85,18 @@ func (s *sortStage) start(_ *Report, next sink) sink {
 
 func (x *sorter) row(r *field.Row) error {
 	for i, c := range x.s.cols {
-		x.by[i].Value, x.by[i].Has = c.Of(r)
+		x.at.by[i].Value, x.at.by[i].Has = c.Of(r)
 	}
 	if x.top == nil {
-		x.rows = append(x.rows, sorted{slices.Clone(x.by), keep(r, x.s.flow)})
+		x.rows = append(x.rows, sorted{slices.Clone(x.at.by), keep(r, x.s.flow)})
 		return nil
 	}
-	probe := sorted{by: x.by, row: kept{cells: r.Cells()}}
+	x.at.row.cells = r.Cells()
 	if x.s.flow {
-		probe.row.flow.Orig = r.Need(field.PartOrig).Orig
+		x.at.row.flow.Orig = r.Need(field.PartOrig).Orig
 	}
-	if x.top.Fits(&probe) {
-		x.top.Add(sorted{slices.Clone(x.by), keep(r, x.s.flow)})
+	if x.top.Fits(&x.at) {
+		x.top.Add(sorted{slices.Clone(x.at.by), keep(r, x.s.flow)})
 	}
 	return nil
 }
@@ -105,12 +105,17 @@ func (x *sorter) end() error {
 	rows := x.rows
 	if x.top != nil {
 		rows = x.top.Sorted()
-	} else {
-		slices.SortStableFunc(rows, func(a, b sorted) int { return x.s.compare(&a, &b) })
+	}
+	order := make([]int, len(rows)) // a row is far too long to be moved about
+	for i := range order {
+		order[i] = i
+	}
+	if x.top == nil {
+		slices.SortFunc(order, func(i, j int) int { return cmp.Or(x.s.compare(&rows[i], &rows[j]), cmp.Compare(i, j)) })
 	}
 	return emit(x.next, func(fn func(*field.Row) error) error {
 		var r field.Row
-		for i := range rows {
+		for _, i := range order {
 			rows[i].row.show(&r, x.s.flow)
 			if err := fn(&r); err != nil {
 				return err

@@ -147,7 +147,7 @@ func TestStopEndsEveryDump(t *testing.T) {
 func TestFunctionsFail(t *testing.T) {
 	_, flows := pool(t, rand.New(rand.NewPCG(2, 4)), 50)
 	own := errors.New("own")
-	for name, make := range map[string]func(Query, func() error) Query{
+	for name, build := range map[string]func(Query, func() error) Query{
 		"where": func(q Query, fail func() error) Query {
 			return q.WhereFunc(selecting("f", func(*field.Row) (bool, error) { return true, fail() }), false)
 		},
@@ -166,7 +166,7 @@ func TestFunctionsFail(t *testing.T) {
 	} {
 		calls := 0
 		src := &counted{Source: frozen("s", flows)}
-		q := make(New(src), func() error {
+		q := build(New(src), func() error {
 			if calls++; calls == 3 {
 				return own
 			}

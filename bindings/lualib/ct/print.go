@@ -194,8 +194,8 @@ func modeOf(path string) os.FileMode {
 	return 0o644
 }
 
-// clear moves a terminal to its upper left corner and clears it.
-const clear = "\x1b[H\x1b[2J"
+// clearScreen moves a terminal to its upper left corner and clears it.
+const clearScreen = "\x1b[H\x1b[2J"
 
 // watch prints the rows every so often.
 func (s *selection) watch(c *registry.Call) int {
@@ -212,7 +212,7 @@ func (s *selection) watch(c *registry.Call) int {
 		before := ""
 		switch {
 		case s.h.opt.Human:
-			before = clear
+			before = clearScreen
 		case n > 0 && format == "table":
 			before = "\n"
 		}

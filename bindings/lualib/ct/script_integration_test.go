@@ -275,3 +275,47 @@ func TestBadInputChangesNothing(t *testing.T) {
 		t.Errorf("guard: %v", r.err)
 	}
 }
+
+// TestSeveralNamespaces reads the flows of two namespaces as one, and makes
+// changes only where it is clear in which.
+func TestSeveralNamespaces(t *testing.T) {
+	here, there := netnstest.New(t), netnstest.New(t)
+	path := "/proc/self/fd/" + strconv.Itoa(there.FD())
+	must(t, here, `
+		local there = ct.ns("`+path+`")
+		for i = 1, 3 do there.create{proto = "udp", src = "10.0.0." .. i, dst = "10.0.0.9", sport = i, dport = 53, timeout = 600}:apply() end
+		ct.create{proto = "udp", src = "10.1.0.1", dst = "10.0.0.9", sport = 1, dport = 53, timeout = 600}:apply()
+		local both = flows + there.flows
+		assert(#both == 4 and #flows == 1 and #flows:in_ns("`+path+`") == 3)
+		assert(both:where("has(netns)"):count() == 3 and both:by("netns"):count():count() == 2)
+		local f = both:where("src == 10.0.0.2"):one()
+		assert(f.netns == "`+path+`" and f:get() == f)
+		f:delete():apply()
+		assert(#there.flows == 2 and #flows == 1 and f:get() == nil)
+		local ok, err = pcall(function() return both:where("udp"):delete() end)
+		assert(not ok and err.msg:find("not those of one namespace"), tostring(err))
+		assert(flows:in_ns("`+path+`"):where("udp"):delete():apply().applied == 2)
+		assert(#there.flows == 0 and #flows == 1)`)
+}
+
+// TestPlansOfQueries changes the flows of queries that are more than a filter.
+func TestPlansOfQueries(t *testing.T) {
+	ns := netnstest.New(t)
+	must(t, ns, `
+		for i = 1, 20 do ct.create{proto = "udp", src = "10.0.0." .. i, dst = "10.0.1.1", sport = i, dport = i % 2 + 53, timeout = 600 + i}:apply() end
+		assert(flows:where(function(sport) return sport > 15 end):delete():apply().applied == 5)
+		assert(flows:where("udp"):top(3, "timeout"):delete():preview()[1].sport == 15)
+		assert(flows:where("udp"):top(3, "timeout"):delete():apply().applied == 3)
+		assert(flows:max("timeout") <= 612 and #flows == 12)
+		assert((flows:where("dport == 53") - flows:where("sport == 2")):update{mark = 7}:apply().applied == 5)
+		assert(flows:where("mark == 7"):unless(flows:where("sport in {4, 6}")):snapshot():delete():apply().applied == 3)
+		local r = flows:where(function(f) return f.sport < 3 end):delete():apply()
+		assert(r.matched == 2 and r.applied == 2 and #flows == 7)`)
+	r := run(t, ns, Options{}, `flows:where(function(f) return f.sport > 0 end):delete():apply{max = 3}`)
+	if luaerr.ExitCode(r.err) != luaerr.ExitGuard || must(t, ns, `print(#flows)`) != "7\n" {
+		t.Errorf("guard: %v", r.err)
+	}
+	if r := run(t, ns, Options{DryRun: true}, `flows:where(function(f) return f.sport > 0 end):delete():apply()`); r.err != nil || must(t, ns, `print(#flows)`) != "7\n" {
+		t.Errorf("dry run: %v", r.err)
+	}
+}
