@@ -81,8 +81,13 @@ func netnsOf(r *field.Row) string {
 	return ""
 }
 
-// Snapshot reads the flows of q and keeps them.
+// Snapshot reads the flows of q, which are those of one namespace, and keeps
+// them.
 func (q Query) Snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
+	if len(q.Spaces()) > 1 {
+		_, err := q.Space("snapshot")
+		return nil, err
+	}
 	var s *snapshot.Snapshot
 	_, err := q.Each(ctx, func(r *field.Row) error {
 		if s == nil {

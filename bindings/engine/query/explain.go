@@ -167,6 +167,9 @@ func (x *Explanation) kernel(f filter.Filter, a access, entries int, know Learne
 		case does.IsZero():
 			x.add("kernel", "", "could take "+kernelText(&could)+": "+reason(left, entries, know))
 			return
+		case len(left) > 0:
+			x.add("kernel", kernelText(&does), kernelNote(&does, know)+"   no "+strings.Join(left, ", ")+": "+reason(left, entries, know))
+			return
 		}
 	}
 	for _, p := range a.parts {

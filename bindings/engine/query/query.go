@@ -2,7 +2,6 @@ package query
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
@@ -154,4 +153,17 @@ func (q Query) String() string {
 }
 
 // quote renders a text as a Lua string.
-func quote(s string) string { return strconv.Quote(s) }
+func quote(s string) string {
+	b := []byte{'"'}
+	for _, c := range []byte(s) {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c == 0x7f:
+			b = append(b, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, '"'))
+}

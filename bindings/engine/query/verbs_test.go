@@ -328,6 +328,23 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
+// TestPlusWithColumns joins flows that have the same column added.
+func TestPlusWithColumns(t *testing.T) {
+	m := newMaker(t, 10, 100)
+	next := func(p pair) pair {
+		cols := columns(t, p.q, "dport + 1 as next")
+		return pair{must(t)(p.q.With([]Added{{Field: cols[0].Field, Text: cols[0].Text}})), p.rows.with(cols, false)}
+	}
+	a, b := next(m.sources[1]), next(m.sources[3])
+	p := pair{must(t)(a.q.Plus(b.q)), a.rows.plus(b.rows, true)}
+	p.check(t)
+	keys := keysOf(t, p.q, "-next, mark")
+	pair{p.q.Sort(keys), p.rows.sort(keys, true, nil)}.check(t)
+	if !p.q.IsFlows() {
+		t.Error("flows and flows are no flows")
+	}
+}
+
 // TestChains runs verbs behind each other. Each part of a chain is run again
 // when the others are there: a query never changes.
 func TestChains(t *testing.T) {

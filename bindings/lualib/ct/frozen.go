@@ -19,7 +19,7 @@ func init() {
 		Method("snapshot() -> query", "reads the flows and keeps them, 176 bytes each: the same verbs, without reading the table again", func(s *selection, c *registry.Call) int {
 			return s.frozen(c, s.snapshot(c), "snapshot()")
 		}).
-		Raises("ETYPE for rows that are no flows").
+		Raises("ETYPE for rows that are no flows, and for the flows of several namespaces").
 		Example(`ct> s = flows:snapshot()
 ct> r = flows:where("udp"):delete():apply()
 ct> s:count(), flows:count()
@@ -54,10 +54,11 @@ func (s *selection) snapshot(c *registry.Call) *snapshot.Snapshot {
 	if f, ok := s.q.Source().(*query.Frozen); ok && !s.q.Narrowed() {
 		return f.Snap
 	}
+	_, err := s.q.Space(c.Op())
+	c.Raise(fail(err))
 	var snap *snapshot.Snapshot
 	if !s.q.Calls() {
 		s.h.warn(s.q)
-		var err error
 		s.h.do(func(ctx context.Context) {
 			ctx, stop := s.h.watched(ctx, s.h.opt.Progress)
 			defer stop()

@@ -129,7 +129,7 @@ ct> flows:with{who = function(src) return "host " .. src end}:where("who == 'hos
 host 10.0.0.1
 ct> flows:with{twice = {number = function(sport) return 2 * sport end}}:sum("twice")
 24012`).
-		Method("sort(keys: string) -> query", "the rows in order, -field for the largest first; what lacks a value comes last. It holds all rows, 216 bytes a flow: top is cheaper", func(s *selection, c *registry.Call) int {
+		Method("sort(keys: string) -> query", "the rows in order, -field for the largest first; what lacks a value comes last. It holds all rows, some 400 bytes a flow: top is cheaper", func(s *selection, c *registry.Call) int {
 			return s.newQuery(c, s.q.Sort(s.sortKeys(c, c.Text(1))), nil)
 		}).
 		Example(`ct> flows:sort("-dport, src"):first().dport
