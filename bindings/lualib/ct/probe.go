@@ -2,6 +2,7 @@ package ct
 
 import (
 	"context"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -75,14 +76,22 @@ func (h *Host) ability(ctx context.Context, f filter.Filter) filter.Ability {
 	if totals, err := h.kernel.Count(ctx); err != nil || totals.Entries < worthFiltering {
 		return filter.Ability{}
 	}
-	ok := func(used bool, id string) bool { return used && probe.Lookup(id).OK() }
-	return filter.Ability{
-		Family: ok(ask.Family != 0, probe.FilterFamily),
-		Mark:   ok(ask.Mark != nil, probe.FilterMark),
-		Status: ok(ask.Status != nil, probe.FilterStatus),
-		Zone:   ok(ask.Zone != nil, probe.FilterZone),
-		Tuple:  ok(ask.Orig.Bits|ask.Reply.Bits != 0, probe.FilterTuple),
+	var can filter.Ability
+	var wg sync.WaitGroup
+	try := func(used bool, id string, ok *bool) {
+		if used { // each walks the hash table of the whole machine
+			wg.Go(func() { *ok = probe.Lookup(id).OK() })
+		}
 	}
+	tuple := ask.Orig.Bits|ask.Reply.Bits != 0
+	try(tuple, probe.FilterTuple, &can.Tuple)
+	try(ask.Family != 0 && !tuple, probe.FilterFamily, &can.Family)
+	try(ask.Mark != nil, probe.FilterMark, &can.Mark)
+	try(ask.Status != nil, probe.FilterStatus, &can.Status)
+	try(ask.Zone != nil, probe.FilterZone, &can.Zone)
+	wg.Wait()
+	can.Family = can.Family || can.Tuple // the flows that proved it were of both
+	return can
 }
 
 // learned is what an explanation tells of the machine.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/probe"
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
 	"github.com/ctsh/ctsh/bindings/lualib/ct"
 	"github.com/ctsh/ctsh/bindings/lualib/fs"
@@ -41,6 +43,9 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	}
 	h.VM = vm.New(ctx, vm.Options{Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr, Name: name, Args: args, Dir: dir,
 		Stdlib: stdlib.Modules, Path: modulePath(p.Getenv), Open: opt.open, Allow: opt.allow.Allow, Denied: opt.allow.denied()})
+	if os.Geteuid() == 0 {
+		probe.Remember("/run/ctsh/probes") // a folder that goes with the next boot
+	}
 	h.Tasks.Lock()
 	h.OpenTasks()
 	h.openModules(p, opt)

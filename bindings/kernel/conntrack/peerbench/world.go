@@ -112,7 +112,7 @@ func (w *world) fill(first, last int, change func(i int, c *wire.Create)) error 
 	}
 	res, err := batch.Close()
 	if err == nil && res.Applied != last-first {
-		err = fmt.Errorf("%d of %d flows were made: %+v", res.Applied, last-first, res.Errors)
+		err = fmt.Errorf("%d of %d flows were made: %w", res.Applied, last-first, errors.Join(asErrors(res.Errors[:min(3, len(res.Errors))])...))
 	}
 	return err
 }
@@ -177,4 +177,12 @@ func (b *bench) build() (remove func(), err error) {
 		return nil, fmt.Errorf("go build: %w: %s", err, out)
 	}
 	return remove, nil
+}
+
+func asErrors(list []*conntrack.Error) []error {
+	out := make([]error, len(list))
+	for i, e := range list {
+		out[i] = e
+	}
+	return out
 }

@@ -73,6 +73,15 @@ func (f *Feature) Verdict() Verdict {
 func (f *Feature) OK() bool { return f.Verdict().State == OK }
 
 func (f *Feature) run() Verdict {
+	if v, ok := f.recall(); ok {
+		return v
+	}
+	v := f.attempt()
+	f.remember(v)
+	return v
+}
+
+func (f *Feature) attempt() Verdict {
 	if f.module != "" {
 		switch facts := module.Lookup(f.module); facts.State {
 		case module.Absent:
