@@ -174,9 +174,21 @@ func (h *Host) say(note string) {
 
 // warn names the sysctl without which a query sees nothing of what it asks for.
 func (h *Host) warn(q query.Query) {
-	for _, key := range q.Needs() {
-		if v, err := h.sysctl.Get(key); err == nil && v == 0 {
-			h.say(fmt.Sprintf("%s is 0: flows born meanwhile lack what the query asks for; sys.set(%q, 1):apply() turns it on", key, key))
+	needs := q.Needs()
+	if len(needs) == 0 {
+		return
+	}
+	for _, space := range q.Spaces() {
+		for _, key := range needs {
+			v, err := h.hosting(space).sysctl.Get(key)
+			if err != nil || v != 0 {
+				continue
+			}
+			where := ""
+			if space.Name != "" {
+				where = " in " + space.Name
+			}
+			h.say(fmt.Sprintf("%s is 0%s: flows born meanwhile lack what the query asks for; sys.set(%q, 1):apply() turns it on", key, where, key))
 		}
 	}
 }

@@ -56,7 +56,11 @@ func (h *Host) planIn(c *registry.Call, space *query.Space, p *plan.Plan, err er
 // must be asked about them. most is how many are wanted.
 func (p *planned) found(c *registry.Call, most int) *plan.Plan {
 	q, ok := p.p.Query()
-	if !ok || !q.Calls() {
+	if !ok {
+		return p.p
+	}
+	if !q.Calls() {
+		p.h.warn(q)
 		return p.p
 	}
 	var flows []wire.Flow
