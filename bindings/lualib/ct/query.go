@@ -83,8 +83,8 @@ ct> flows:unless(flows:where("udp")):count()
 			return s.inSpaces(c, list, ":in_ns("+strings.Join(list, ", ")+")")
 		}).
 		Raises("ETYPE for a namespace that is not there").
-		Example(`ct> flows:in_ns("/proc/self/ns/net"):where("dport == 53"):count()
-0`).
+		Example(`ct> flows:in_ns("/proc/self/ns/net"):where("not has(netns)"):any()
+false`).
 		Method("all_ns() -> query", "reads the flows of this network namespace and of all that have a name", func(s *selection, c *registry.Call) int {
 			return s.allSpaces(c)
 		}).
