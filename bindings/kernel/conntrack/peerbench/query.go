@@ -36,14 +36,16 @@ func ours(limit float64) func(row) row {
 	return func(r row) row { return r.budget(fmt.Sprintf("<= %.2f raw", limit), r.ofRaw() <= limit) }
 }
 
+func grouped(r row) row {
+	return r.budget("<= 1.15 raw, peer >= 2.2", r.ofRaw() <= 1.15 && r.ofUs() >= 2.2)
+}
+
 func questions() []question {
 	count := func(filter string) string { return "print(flows:where(" + filter + "):count())" }
 	return []question{
 		{"by src, sum of bytes, top 10", `flows:by("src"):sum("bytes"):top(10):print()`,
 			listing + " | awk '" + awkBytes + "' | sort -rn | head", false,
-			func(r row) row {
-				return r.budget("<= 1.15 raw, peer >= 2.2", r.ofRaw() <= 1.15 && r.ofUs() >= 2.2)
-			}},
+			grouped},
 		{"by src, count, top 10", `flows:by("src"):count():top(10):print()`,
 			listing + " | awk '" + awkSrc + "' | sort | uniq -c | sort -rn | head", false, nil},
 		{"tcp, dport 22, src in 10/8: count", count(`"tcp and dport == 22 and src in 10.0.0.0/8"`),
