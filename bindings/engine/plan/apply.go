@@ -22,15 +22,19 @@ func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Res
 	if p.act != nil {
 		return res, p.applyAct(res)
 	}
-	flows, err := p.collect(ctx, opt.Max+1)
+	flows, protected, err := p.collect(ctx, &opt.Guard, opt.Max+1)
+	if err == nil {
+		err = p.refuseFlush(ctx, &opt.Guard)
+	}
 	if err != nil {
 		return res, err
 	}
-	res.Matched = flows.n + len(p.direct)
-	if res.Matched > opt.Max {
+	todo := flows.n + len(p.direct)
+	res.Matched, res.Protected = todo+protected, protected
+	if todo > opt.Max {
 		return res, &GuardError{p.Op, opt.Max}
 	}
-	if opt.DryRun || res.Matched == 0 {
+	if opt.DryRun || todo == 0 {
 		return res, nil
 	}
 	if len(p.direct) == 1 {

@@ -110,7 +110,7 @@ func TestGoneIsNotAnError(t *testing.T) {
 	k := conntrack.Open(netnstest.New(t))
 	defer k.Close()
 	fill(t, k, 1)
-	list, err := Delete(flows(k)).Preview(ctx, 10)
+	list, err := Delete(flows(k)).Preview(ctx, Protection{}, 10)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v %v", list, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -111,6 +110,7 @@ type Options struct {
 	Batch       int // messages a send, 128 when 0
 	StopOnError bool
 	DryRun      bool // find and count, change nothing
+	Guard       Protection
 	Progress    func(conntrack.BatchResult)
 }
 
@@ -118,7 +118,7 @@ type Options struct {
 const DefaultMax = 10000
 
 // Result says what became of a plan. Matched = Applied + Gone + Failed +
-// Unknown, except after a dry run or an early end.
+// Unknown + Protected, except after a dry run or an early end.
 type Result struct {
 	Op      string
 	Matched int
@@ -126,21 +126,28 @@ type Result struct {
 	Gone    int // vanished before they were reached
 	Failed  int
 	Unknown int // sent, but the kernel's answer was lost
-	Errors  []*conntrack.Error
-	Took    time.Duration
-	DryRun  bool
+	// Protected were left out: the user's own session, and what was said to be
+	// protected.
+	Protected int
+	Errors    []*conntrack.Error
+	Took      time.Duration
+	DryRun    bool
 }
 
 // String renders the result in one line.
 func (r *Result) String() string {
 	if r.DryRun {
-		return fmt.Sprintf("%s: dry run, %d matched, nothing changed", r.Op, r.Matched)
+		s := fmt.Sprintf("%s: dry run, %d matched", r.Op, r.Matched)
+		if r.Protected > 0 {
+			s += fmt.Sprintf(", %d protected", r.Protected)
+		}
+		return s + ", nothing changed"
 	}
 	s := fmt.Sprintf("%s: %d matched, %d applied", r.Op, r.Matched, r.Applied)
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{r.Gone, "gone"}, {r.Failed, "failed"}, {r.Unknown, "unknown"}} {
+	}{{r.Gone, "gone"}, {r.Failed, "failed"}, {r.Unknown, "unknown"}, {r.Protected, "protected"}} {
 		if c.n > 0 {
 			s += fmt.Sprintf(", %d %s", c.n, c.what)
 		}
@@ -160,26 +167,10 @@ func (e *GuardError) Error() string {
 }
 
 // Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, n int) (list []wire.Flow, err error) {
-	found, err := p.collect(ctx, n)
+func (p *Plan) Preview(ctx context.Context, guard Protection, n int) (list []wire.Flow, err error) {
+	found, _, err := p.collect(ctx, &guard, n)
 	for f := range found.all() {
 		list = append(list, *f)
 	}
 	return list, err
-}
-
-// collect finds up to most of the flows to act on.
-func (p *Plan) collect(ctx context.Context, most int) (*pages, error) {
-	found := &pages{}
-	for i := range p.flows {
-		found.add(&p.flows[i])
-	}
-	if p.query == nil {
-		return found, nil
-	}
-	_, err := p.query.Limit(most).Each(ctx, func(r *field.Row) error {
-		found.add(&r.Need(field.PartFlow).Flow)
-		return nil
-	})
-	return found, err
 }

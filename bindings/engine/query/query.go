@@ -22,7 +22,8 @@ type Query struct {
 // New returns all rows of a source.
 func New(s Source) Query {
 	frozen, _ := s.(*Frozen)
-	return Query{source: s, fields: s.Fields(), flows: s.Fields() == field.Flow, narrow: frozen != nil && frozen.Selects}
+	_, late := s.(*Late)
+	return Query{source: s, fields: s.Fields(), flows: s.Fields() == field.Flow, narrow: late || frozen != nil && frozen.Selects}
 }
 
 // Fields are what the rows have.
@@ -64,6 +65,8 @@ func (q Query) Spaces() []*Space {
 		return s.Of
 	case *delta:
 		return s.q.Spaces()
+	case *Late:
+		return s.Of.Spaces
 	case *union:
 		list := s.parts[0].Spaces()
 		for _, space := range s.parts[1].Spaces() {

@@ -32,6 +32,7 @@ type Options struct {
 	JSON     bool       // print writes JSON lines
 	DryRun   bool       // apply finds and counts, and changes nothing
 	ReadOnly bool       // apply is refused below Lua
+	NoGuard  bool       // plans may touch the flows of the own session
 	NoFiles  bool       // export writes only to standard output
 	Width    func() int // of the terminal that tables fit, nil or 0 for none
 	Human    bool       // standard output is read by people: amounts with units, watch in one place
@@ -55,8 +56,11 @@ type tally struct {
 	failed  int // changes that the kernel refused
 	open    []io.Closer
 	lossFns []*lua.LFunction
-	said    map[string]bool  // notes on standard error
-	hosts   map[string]*Host // by the name of their namespace
+	// protected select what no plan of the run may touch.
+	protected []filter.Filter
+	own       own
+	said      map[string]bool  // notes on standard error
+	hosts     map[string]*Host // by the name of their namespace
 }
 
 // Open adds the globals to v. The turn of v must be held.
@@ -178,6 +182,11 @@ true`).
 		Func("probe(feature?: string) -> table", "what the kernel was seen to do: {name, state, detail, since} of one feature, or of all by their id", (*Host).probe).
 		Example(`ct> ct.probe("filter-mark").state
 ok`).
+		Func("protect(filter: string | table | ct.all, ...: any)", "keeps every plan of this run away from the flows that match, and from those that lack what the filter asks for. Your own session is protected anyway", func(h *Host, c *registry.Call) int { return h.protect(c) }).
+		Example(`ct> ct.protect("dport == 53")
+ct> flows:where("udp"):delete():apply()
+delete: 2 matched, 1 applied, 1 protected in ...`).
+		Value("me: query", "the flows by which you reach this machine: found through the sockets of this process and its parents, else through SSH_CONNECTION, else all sessions of sshd", func(L *lua.LState, h *Host) lua.LValue { return h.me(L) }).
 		Value("all: ct.all", "the filter that selects everything, said out loud", func(L *lua.LState, _ *Host) lua.LValue { return allType.New(L, all{}) })
 }
 
@@ -230,6 +239,7 @@ func fail(err error) error {
 		bad       *filter.Error
 		wrong     *wire.FieldError
 		guard     *plan.GuardError
+		kept      *plan.ProtectedError
 		support   *conntrack.NotSupportedError
 		part      *conntrack.IncompleteError
 		noKey     *sysctl.UnknownKeyError
@@ -252,7 +262,7 @@ func fail(err error) error {
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD
-	case errors.As(err, &guard):
+	case errors.As(err, &guard), errors.As(err, &kept):
 		code = luaerr.EGUARD
 	case errors.As(err, &support), errors.As(err, &absent):
 		code = luaerr.ENOTSUP

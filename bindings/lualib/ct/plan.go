@@ -29,8 +29,8 @@ plan: delete flows:where("mark == 1")`)
 func init() {
 	planType.
 		Method(`apply(options?: {max?: int 1..2147483647 = 10000, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip"}) -> result`,
-			"makes the change. max bounds how many flows it may touch, batch is messages a send; what the kernel refuses is counted in the result", (*planned).apply).
-		Raises("EGUARD where more flows match than max, or under --read-only; EPERM without CAP_NET_ADMIN").
+			"makes the change, but to protected flows: your own session, and what ct.protect names. max bounds how many flows it may touch, batch is messages a send; what the kernel refuses is counted in the result", (*planned).apply).
+		Raises("EGUARD where more flows match than max, for an empty of the table with protected flows in it, or under --read-only; EPERM without CAP_NET_ADMIN").
 		Example(`ct> flows:where{mark = 1}:delete():apply()
 delete: 1 matched, 1 applied in ...
 ct> flows:where{mark = 1}:delete():apply()
@@ -74,7 +74,7 @@ func (p *planned) found(c *registry.Call, most int) *plan.Plan {
 // apply makes the change and returns its result.
 func (p *planned) apply(c *registry.Call) int {
 	t := c.Table(1)
-	opt := plan.Options{DryRun: p.h.opt.DryRun,
+	opt := plan.Options{Guard: p.h.protection(c, p.p, p.space), DryRun: p.h.opt.DryRun,
 		Max: t.Int("max"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop"}
 	var res *plan.Result
 	var err error
@@ -91,8 +91,8 @@ func (p *planned) apply(c *registry.Call) int {
 func (p *planned) preview(c *registry.Call) int {
 	var list []wire.Flow
 	var err error
-	todo := p.found(c, c.Int(1))
-	p.h.do(func(ctx context.Context) { list, err = todo.Preview(ctx, c.Int(1)) })
+	guard, todo := p.h.protection(c, p.p, p.space), p.found(c, c.Int(1))
+	p.h.do(func(ctx context.Context) { list, err = todo.Preview(ctx, guard, c.Int(1)) })
 	c.Raise(fail(err))
 	t := c.L.NewTable()
 	for _, f := range list {
@@ -115,6 +115,7 @@ ct> r.applied, r.failed
 	Field("gone: int", "flows that vanished before they were reached", count(func(r *plan.Result) int { return r.Gone })).
 	Field("failed: int", "changes the kernel refused", count(func(r *plan.Result) int { return r.Failed })).
 	Field("unknown: int", "changes to which the kernel's answer was lost", count(func(r *plan.Result) int { return r.Unknown })).
+	Field("protected: int", "flows left out because they are protected", count(func(r *plan.Result) int { return r.Protected })).
 	Field("dry_run: bool", "nothing was changed, because of --dry-run", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LBool(r.DryRun) }).
 	Field("took: duration", "how long it took", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(r.Took.Seconds()) }).
 	Field("errors: error[]", "the first refusals, each with code, msg and hint", func(L *lua.LState, r *plan.Result) lua.LValue {

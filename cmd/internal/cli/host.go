@@ -50,7 +50,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	h.OpenTasks()
 	h.openModules(p, opt)
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
-		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoFiles: !opt.allow.FS,
+		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS,
 		Width: p.Width, Human: p.StdoutTTY, Progress: p.StderrTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
 	return h, nil
 }

@@ -20,6 +20,7 @@ type options struct {
 	timeout  duration // the whole run may take this long; 0 is no limit
 	json     bool     // machine-readable output
 	dryRun   bool     // every apply becomes a preview
+	noGuard  bool     // plans may touch the flows of the own session
 	readOnly bool     // no socket that could change the kernel is opened
 	chunks   []string // -e, in the order given
 
@@ -76,6 +77,7 @@ that root does not run, 6 partial failure, 124 --timeout, 130 interrupt.`,
 	global.BoolVar(&opt.scratch, "scratch", false, "work in a fresh namespace with a real, empty table; needs no root")
 	global.Var(&opt.timeout, "timeout", "end with exit code 124 after `DURATION` (5s, 1h30m, 2d)")
 	global.BoolVar(&opt.json, "json", false, "machine-readable output")
+	global.BoolVar(&opt.noGuard, "no-guard", false, "let changes touch the flows of your own session")
 	global.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, change nothing")
 	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change")
 	global.Var(&opt.memory, "memory", "end a script that needs more than `SIZE` (256MiB, 1GiB; at least 96MiB)\nwith exit code 1; each program it starts has the same bound")

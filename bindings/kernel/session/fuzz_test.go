@@ -1,0 +1,55 @@
+package session
+
+import (
+	"net/netip"
+	"testing"
+)
+
+// What the parser accepts must read the same after it is written again.
+func FuzzParseSocket(f *testing.F) {
+	f.Add([]byte(tableLine(0, netip.MustParseAddrPort(here), netip.MustParseAddrPort(there), established, 77)))
+	f.Add([]byte(tableLine(9999, netip.MustParseAddrPort("[2001:db8::1]:22"), netip.MustParseAddrPort("[fe80::7]:1"), listen, 0)))
+	f.Add([]byte(tableLine(1, netip.MustParseAddrPort("[::ffff:10.0.0.1]:22"), netip.MustParseAddrPort("[::]:0"), 8, 1<<63)))
+	f.Add([]byte("  sl  local_address rem_address   st"))
+	f.Add([]byte(": : : : : : : : : :"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		k, ok := parseSocket(line)
+		if !ok {
+			if k != (socket{}) {
+				t.Fatalf("%q: refused, but %+v", line, k)
+			}
+			return
+		}
+		if k.local.Addr().Is4In6() || k.remote.Addr().Is4In6() {
+			t.Fatalf("%q: mapped address in %+v", line, k)
+		}
+		// One side may be mapped and the other not: write both in the long form.
+		long := func(a netip.AddrPort) netip.AddrPort {
+			return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
+		}
+		again, ok := parseSocket([]byte(tableLine(0, long(k.local), long(k.remote), k.state, k.inode)))
+		if !ok || again != k {
+			t.Fatalf("%q: %+v, then %t %+v", line, k, ok, again)
+		}
+	})
+}
+
+func FuzzParseVariable(f *testing.F) {
+	f.Add("198.51.100.7 50122 192.0.2.1 22")
+	f.Add("fe80::7%eth0 50122 fe80::1%eth0 22")
+	f.Add("UNKNOWN 65535 UNKNOWN 65535")
+	f.Fuzz(func(t *testing.T, text string) {
+		local, remote, ok := parseVariable(text)
+		if !ok {
+			return
+		}
+		for _, end := range []netip.AddrPort{local, remote} {
+			if !end.IsValid() || end.Port() == 0 || end.Addr().Zone() != "" || end.Addr().Is4In6() || end.Addr().IsUnspecified() {
+				t.Fatalf("%q: %s", text, end)
+			}
+		}
+		if local.Addr().Is4() != remote.Addr().Is4() {
+			t.Fatalf("%q: families of %s and %s", text, local, remote)
+		}
+	})
+}

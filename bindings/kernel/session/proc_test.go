@@ -1,0 +1,152 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// proc is a made tree in the shape of /proc.
+type proc struct {
+	t    *testing.T
+	root string
+	line int
+}
+
+// newProc makes a tree where self is the first of the processes, and each
+// process is the child of the one after it. The last has parent 0.
+func newProc(t *testing.T, comms ...string) *proc {
+	t.Helper()
+	p := &proc{t: t, root: t.TempDir()}
+	for i, comm := range comms {
+		parent := 0
+		if i+1 < len(comms) {
+			parent = pidAt(i+1, len(comms))
+		}
+		p.process(pidAt(i, len(comms)), parent, comm)
+	}
+	if len(comms) > 0 {
+		p.link(fmt.Sprint(pidAt(0, len(comms))), "self")
+	}
+	for _, name := range []string{"tcp", "tcp6"} {
+		p.write("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n", "net", name)
+	}
+	return p
+}
+
+// pidAt numbers a chain of n so that its last is 1.
+func pidAt(i, n int) int {
+	if i == n-1 {
+		return 1
+	}
+	return 1000 - i
+}
+
+func (p *proc) write(text string, elem ...string) {
+	p.t.Helper()
+	path := filepath.Join(append([]string{p.root}, elem...)...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, err = f.WriteString(text)
+	if f.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *proc) link(to string, elem ...string) {
+	p.t.Helper()
+	if err := os.Symlink(to, filepath.Join(append([]string{p.root}, elem...)...)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *proc) remove(elem ...string) {
+	p.t.Helper()
+	if err := os.RemoveAll(filepath.Join(append([]string{p.root}, elem...)...)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *proc) process(pid, parent int, comm string) {
+	p.t.Helper()
+	id := fmt.Sprint(pid)
+	p.write(comm+"\n", id, "comm")
+	p.write(fmt.Sprintf("Name:\t%s\nUmask:\t0022\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t0\t0\t0\t0\n", comm, pid, pid, parent), id, "status")
+	p.write("PATH=/bin\x00LANG=C\x00", id, "environ")
+	if err := os.MkdirAll(filepath.Join(p.root, id, "fd"), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	p.link("/dev/pts/3", id, "fd", "0")
+}
+
+func (p *proc) holds(pid, fd int, inode uint64) {
+	p.t.Helper()
+	p.link(fmt.Sprintf("socket:[%d]", inode), fmt.Sprint(pid), "fd", fmt.Sprint(fd))
+}
+
+func (p *proc) environ(pid int, text string) {
+	p.write("SSH_CONNECTION="+text+"\x00TERM=xterm\x00", fmt.Sprint(pid), "environ")
+}
+
+// socket adds a line to the table. An end in brackets, as "[::ffff:10.0.0.1]:22",
+// is written to tcp6.
+func (p *proc) socket(local, remote string, state uint8, inode uint64) {
+	p.t.Helper()
+	name := "tcp"
+	if strings.HasPrefix(local, "[") {
+		name = "tcp6"
+	}
+	p.write(tableLine(p.line, netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote), state, inode), "net", name)
+	p.line++
+}
+
+// tableLine writes a line as the kernel does.
+func tableLine(n int, local, remote netip.AddrPort, state uint8, inode uint64) string {
+	return fmt.Sprintf("%4d: %s %s %02X 00000000:00000000 02:000A7214 00000000 %5d        0 %d 2 0000000000000000 20 4 30 10 -1\n",
+		n, hexEnd(local), hexEnd(remote), state, 0, inode)
+}
+
+func hexEnd(a netip.AddrPort) string {
+	var b strings.Builder
+	raw := a.Addr().AsSlice()
+	for i := 0; i < len(raw); i += 4 {
+		fmt.Fprintf(&b, "%08X", binary.NativeEndian.Uint32(raw[i:]))
+	}
+	return fmt.Sprintf("%s:%04X", b.String(), a.Port())
+}
+
+// want checks the connections, each written "via local remote".
+func (p *proc) want(env string, want ...string) Session {
+	p.t.Helper()
+	got, err := Find(p.root, func(name string) string {
+		if name != "SSH_CONNECTION" {
+			p.t.Errorf("asked for the variable %s", name)
+		}
+		return env
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var lines []string
+	for _, c := range got.Connections {
+		if c.Proto != 6 {
+			p.t.Errorf("proto %d", c.Proto)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s", c.Via, c.Local, c.Remote))
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		p.t.Errorf("connections (-want +got):\n%s", diff)
+	}
+	return got
+}

@@ -1,0 +1,72 @@
+package ct
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ctsh/ctsh/bindings/kernel/netns/netnstest"
+	"github.com/ctsh/ctsh/lua/luaerr"
+)
+
+// sessions are three ways in which the table shows the connection that
+// SSH_CONNECTION names as 198.51.100.7:50001 to 192.0.2.1:22, plain, behind a
+// translation of its destination and of its source, and one that went out.
+var sessions = map[string]string{
+	"plain":                  `src = "198.51.100.7", sport = 50001, dst = "192.0.2.1", dport = 22`,
+	"translated destination": `src = "198.51.100.7", sport = 50001, dst = "203.0.113.1", dport = 2222, nat_dst = "192.0.2.1", nat_dport = 22`,
+	"translated source":      `src = "10.9.9.9", sport = 40000, dst = "192.0.2.1", dport = 22, nat_src = "198.51.100.7", nat_sport = 50001`,
+	"from here":              `src = "192.0.2.1", sport = 22, dst = "198.51.100.7", dport = 50001`,
+}
+
+// TestOwnSession tries to change the flow by which the user is logged in.
+func TestOwnSession(t *testing.T) {
+	t.Setenv("SSH_CONNECTION", "198.51.100.7 50001 192.0.2.1 22")
+	for name, tuple := range sessions {
+		t.Run(name, func(t *testing.T) {
+			ns := netnstest.New(t)
+			must(t, ns, `
+				ct.create{proto = "tcp", `+tuple+`, state = "ESTABLISHED", assured = true, timeout = "1h"}:apply()
+				for i = 1, 3 do ct.create{proto = "udp", src = "10.0.0." .. i, sport = 1, dst = "192.0.2.1", dport = 53, timeout = 600}:apply() end
+				assert(ct.me:count() == 1 and ct.me:one().proto == "tcp" and flows:unless(ct.me):count() == 3)
+				local r = flows:where("tcp"):update{mark = 7}:apply()
+				assert(r.matched == 1 and r.protected == 1 and r.applied == 0, tostring(r))
+				r = ct.me:one():delete():apply()
+				assert(r.protected == 1 and r.applied == 0, tostring(r))
+				assert(#flows:where(ct.all):delete():preview() == 3)
+				assert(#flows:where("tcp"):delete():preview() == 0)
+				r = flows:where(ct.all):delete():apply{max = 3}
+				assert(r.matched == 4 and r.protected == 1 and r.applied == 3 and #flows == 1, tostring(r))`)
+			r := run(t, ns, Options{}, `ct.flush{yes = true}:apply()`)
+			if luaerr.ExitCode(r.err) != luaerr.ExitGuard || !strings.Contains(r.err.Error(), "holds 1 protected") {
+				t.Errorf("flush: %v", r.err)
+			}
+			must(t, ns, `assert(ct.me:one().mark == 0 and #flows == 1)`)
+			r = run(t, ns, Options{NoGuard: true}, `assert(flows:where("tcp"):delete():apply().applied == 1 and not ct.me:any())`)
+			if r.err != nil {
+				t.Error(r.err)
+			}
+		})
+	}
+}
+
+// TestProtect keeps plans away from what a script names, and from what lacks
+// what it asks for.
+func TestProtect(t *testing.T) {
+	ns := netnstest.New(t)
+	must(t, ns, `
+		for i = 1, 4 do ct.create{proto = "udp", src = "10.0.0." .. i, sport = i, dst = "192.0.2.1", dport = 53, timeout = 600, mark = i}:apply() end
+		ct.protect("mark == 1")
+		ct.protect{src = "10.0.0.2"}
+		ct.protect("bytes > 1GB and sport == $1", 3)
+		local r = flows:where("udp"):delete():apply()
+		assert(r.protected == 3 and r.applied == 1, tostring(r))
+		assert(flows:where(function(sport) return sport < 9 end):delete():apply().protected == 3)
+		assert(#flows == 3 and flows:where("sport == 4"):count() == 0)
+		local ok, err = pcall(function() return ct.flush{yes = true}:apply() end)
+		assert(not ok and err.code == "EGUARD", tostring(err))`)
+	for _, bad := range []string{`ct.protect()`, `ct.protect("")`, `ct.protect{}`, `ct.protect("srcc == 10.0.0.1")`, `ct.protect(nil)`} {
+		if r := run(t, ns, Options{}, bad); luaerr.ExitCode(r.err) != 2 {
+			t.Errorf("%s: %v", bad, r.err)
+		}
+	}
+}
