@@ -173,14 +173,19 @@ func compareAddrs(l *operand, op string, r *operand) (pred, error) {
 	if r.wide == nil {
 		return nil, &Error{Pos: r.pos, Msg: "an address is compared with " + r.what()}
 	}
-	ra := r.wide
-	in, out := answers(op == "!=")
+	return same(la, r.wide, op == "!="), nil
+}
+
+// same holds where two values of a row are equal, or with not where they
+// differ.
+func same[T comparable](l, r func(*field.Row) (T, bool), not bool) pred {
+	in, out := answers(not)
 	return func(row *field.Row) Tri {
-		a, ok := la(row)
+		a, ok := l(row)
 		if !ok {
 			return Unknown
 		}
-		b, ok := ra(row)
+		b, ok := r(row)
 		if !ok {
 			return Unknown
 		}
@@ -188,31 +193,16 @@ func compareAddrs(l *operand, op string, r *operand) (pred, error) {
 			return in
 		}
 		return out
-	}, nil
+	}
 }
 
 func (c *compiler) compareTexts(l *operand, op string, r *operand) (pred, error) {
 	lt := l.text
-	in, out := answers(op == "!=")
 	if !fixed(r) {
 		if r.text == nil {
 			return nil, &Error{Pos: r.pos, Msg: "a text is compared with " + r.what()}
 		}
-		rt := r.text
-		return func(row *field.Row) Tri {
-			a, ok := lt(row)
-			if !ok {
-				return Unknown
-			}
-			b, ok := rt(row)
-			if !ok {
-				return Unknown
-			}
-			if a == b {
-				return in
-			}
-			return out
-		}, nil
+		return same(lt, r.text, op == "!="), nil
 	}
 	want, err := c.textFor(r, l.field)
 	if err != nil {
@@ -221,6 +211,7 @@ func (c *compiler) compareTexts(l *operand, op string, r *operand) (pred, error)
 	if isProto(l) {
 		return protoIn([]string{want}, op == "!="), nil
 	}
+	in, out := answers(op == "!=")
 	return func(row *field.Row) Tri {
 		s, ok := lt(row)
 		if !ok {
