@@ -13,7 +13,7 @@ import (
 // Aggregate is one value that is kept of every group.
 type Aggregate struct {
 	Name string // of the column of the result
-	// Func is one of [Funcs]. Sum, avg, min, max and pct keep the unit of their
+	// Func is count, sum, avg, min, max, pct or uniq. Sum, avg, min, max and pct keep the unit of their
 	// field; count and uniq have none. Pct is the smallest value that at least
 	// Arg % of the values do not exceed.
 	Func string
@@ -35,9 +35,6 @@ const (
 )
 
 var funcs = []string{opCount: "count", opSum: "sum", opAvg: "avg", opMin: "min", opMax: "max", opPct: "pct", opUniq: "uniq"}
-
-// Funcs lists the functions of aggregates.
-func Funcs() []string { return slices.Clone(funcs) }
 
 // aggregate is how one is kept: in one word of the record of a group, two for
 // avg.

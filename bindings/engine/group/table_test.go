@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 func TestFields(t *testing.T) {
 	bytes, src := get(t, "bytes"), get(t, "src")
 	var aggs []Aggregate
-	for _, f := range Funcs() {
+	for _, f := range funcs {
 		a := Aggregate{Name: "x_" + f, Func: f, Of: bytes}
 		if f == "count" {
 			a.Of = nil

@@ -69,10 +69,10 @@ func BenchmarkAppendJSON(b *testing.B) {
 	}
 }
 
-func BenchmarkAppendLine(b *testing.B) {
+func BenchmarkLine(b *testing.B) {
 	e, buf := fullFlow(), []byte(nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = AppendLine(buf[:0], e)
+		buf = (&Line{}).Append(buf[:0], e)
 	}
 }

@@ -28,10 +28,6 @@ type Line struct {
 	Now uint64
 }
 
-// AppendLine appends the line that conntrack -L prints of a flow, without its
-// line end.
-func AppendLine(b []byte, e *wire.Entry) []byte { return (&Line{}).Append(b, e) }
-
 // Append appends the line of a flow without its line end.
 func (l *Line) Append(b []byte, e *wire.Entry) []byte {
 	if l.Extended {

@@ -78,8 +78,8 @@ func TestLine(t *testing.T) {
 			t.Errorf("got  %s\nwant > %s", got, c.want)
 		}
 		if c.line.Now == 0 && !c.line.Extended {
-			if got := string(AppendLine(nil, c.e)); got != c.want {
-				t.Errorf("AppendLine: %s\nwant %s", got, c.want)
+			if got := string((&Line{}).Append(nil, c.e)); got != c.want {
+				t.Errorf("line: %s\nwant %s", got, c.want)
 			}
 		}
 	}

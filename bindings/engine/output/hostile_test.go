@@ -59,7 +59,7 @@ func TestHostileText(t *testing.T) {
 		}
 		e := fullFlow()
 		e.Helper, e.SecCtx, e.Present = s, s, e.Present|wire.HasSecCtx
-		if r, bad := raw(string(AppendLine(nil, e)), ""); bad {
+		if r, bad := raw(string((&Line{}).Append(nil, e)), ""); bad {
 			t.Errorf("conntrack text of %q: %U is raw", s, r)
 		}
 		line := Line{Labels: func(int) (string, bool) { return s, true }}

@@ -20,10 +20,12 @@ type Protection struct {
 	// Flows are all flows that are changed where a plan names none, as an empty
 	// of the table does.
 	Flows query.Query
+	// World is what flows are seen against that a plan names itself.
+	World *field.World
 }
 
-// covers tells whether a flow is protected.
-func (p *Protection) covers(r *field.Row) bool {
+// Covers tells whether a flow is protected.
+func (p *Protection) Covers(r *field.Row) bool {
 	for i := range p.Filters {
 		if p.Filters[i].Match(r) != filter.False {
 			return true
@@ -61,7 +63,7 @@ func (p *Plan) refuseFlush(ctx context.Context, guard *Protection) error {
 	}
 	n := 0
 	_, err := guard.Flows.Each(ctx, func(r *field.Row) error {
-		if guard.covers(r) {
+		if guard.Covers(r) {
 			n++
 		}
 		return nil
@@ -77,8 +79,9 @@ func (p *Plan) refuseFlush(ctx context.Context, guard *Protection) error {
 func (p *Plan) collect(ctx context.Context, guard *Protection, most int) (found *pages, protected int, err error) {
 	found = &pages{}
 	var row field.Row
+	row.In(guard.World)
 	for i := range p.flows {
-		if row.ResetFlow(&p.flows[i]); guard.covers(&row) {
+		if row.ResetFlow(&p.flows[i]); guard.Covers(&row) {
 			protected++
 			continue
 		}
@@ -88,7 +91,7 @@ func (p *Plan) collect(ctx context.Context, guard *Protection, most int) (found 
 		return found, protected, nil
 	}
 	_, err = p.query.Each(ctx, func(r *field.Row) error {
-		if guard.covers(r) {
+		if guard.Covers(r) {
 			protected++
 			return nil
 		}

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/group"
@@ -96,6 +97,9 @@ func (q Query) In(other Query, not bool) (Query, error) {
 	return q.then(&memberStage{other, not}), nil
 }
 
+// maxCompared is how many columns a set of rows can have.
+const maxCompared = 64
+
 // sameRows refuses a query whose rows cannot be those of q.
 func (q Query) sameRows(other Query, verb string) error {
 	if other.Calls() || verb == "+" && q.Calls() {
@@ -105,6 +109,9 @@ func (q Query) sameRows(other Query, verb string) error {
 		return nil // it is their identity that counts
 	}
 	a, b := q.fields.Fields(), other.fields.Fields()
+	if !q.flows && len(a) > maxCompared {
+		return &Error{Verb: verb, Msg: fmt.Sprintf("rows of more than %d columns are not compared", maxCompared), Hint: "select fewer"}
+	}
 	same := q.flows == other.flows && len(a) == len(b)
 	for i := 0; same && i < len(a); i++ {
 		same = a[i].Name == b[i].Name && a[i].Kind == b[i].Kind

@@ -90,7 +90,7 @@ func (h *Host) scan(c *registry.Call, q query.Query, progress bool, fn func(*fie
 	if q.Calls() {
 		ctx, stop := h.watched(h.vm.Context(), progress)
 		defer stop()
-		h.handIn(ctx, c, q, 0, false, fn)
+		h.handIn(ctx, c, q, field.PartAll, false, fn)
 		return
 	}
 	h.warn(q)

@@ -83,8 +83,7 @@ udp`).
 
 // fieldText is how a field is declared: its name and its type in scripts.
 func fieldText(f *field.Field) string {
-	kind := map[field.Kind]string{field.Text: "text", field.Number: "number", field.Flag: "bool",
-		field.Address: "address", field.Labels: "table", field.Parent: "text"}[f.Kind]
+	kind := kindTexts[f.Kind]
 	switch f.Unit {
 	case "s":
 		kind = "duration"
@@ -93,6 +92,10 @@ func fieldText(f *field.Field) string {
 	}
 	return f.Name + "?: " + kind
 }
+
+// kindTexts are the kinds of fields as types in scripts.
+var kindTexts = [...]string{field.Text: "text", field.Number: "number", field.Flag: "bool",
+	field.Address: "address", field.Labels: "table", field.Parent: "text"}
 
 // fieldDoc is the documentation of a field, with what it needs to be there.
 func fieldDoc(f *field.Field) string {

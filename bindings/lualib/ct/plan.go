@@ -8,6 +8,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -53,8 +54,9 @@ func (h *Host) planIn(c *registry.Call, space *query.Space, p *plan.Plan, err er
 }
 
 // found is the plan with its flows looked up, where functions of the script
-// must be asked about them. most is how many are wanted.
-func (p *planned) found(c *registry.Call, most int) *plan.Plan {
+// must be asked about them. most is how many are wanted beside those that are
+// protected.
+func (p *planned) found(c *registry.Call, guard *plan.Protection, most int) *plan.Plan {
 	q, ok := p.p.Query()
 	if !ok {
 		return p.p
@@ -64,8 +66,15 @@ func (p *planned) found(c *registry.Call, most int) *plan.Plan {
 		return p.p
 	}
 	var flows []wire.Flow
-	p.h.hand(c, q.Limit(most), field.PartFlow, false, func(r *field.Row) error {
+	todo := 0
+	p.h.hand(c, q, field.PartAll, false, func(r *field.Row) error {
 		flows = append(flows, r.Need(field.PartFlow).Flow)
+		if !guard.Covers(r) {
+			todo++
+		}
+		if todo == most {
+			return conntrack.ErrStop
+		}
 		return nil
 	})
 	return p.p.On(flows)
@@ -78,7 +87,7 @@ func (p *planned) apply(c *registry.Call) int {
 		Max: t.Int("max"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop"}
 	var res *plan.Result
 	var err error
-	todo := p.found(c, opt.Max+1)
+	todo := p.found(c, &opt.Guard, opt.Max+1)
 	p.h.do(func(ctx context.Context) { res, err = todo.Apply(ctx, p.space.Kernel, opt) })
 	if res != nil {
 		p.h.run.failed += res.Failed + res.Unknown
@@ -91,7 +100,8 @@ func (p *planned) apply(c *registry.Call) int {
 func (p *planned) preview(c *registry.Call) int {
 	var list []wire.Flow
 	var err error
-	guard, todo := p.h.protection(c, p.p, p.space), p.found(c, c.Int(1))
+	guard := p.h.protection(c, p.p, p.space)
+	todo := p.found(c, &guard, c.Int(1))
 	p.h.do(func(ctx context.Context) { list, err = todo.Preview(ctx, guard, c.Int(1)) })
 	c.Raise(fail(err))
 	t := c.L.NewTable()

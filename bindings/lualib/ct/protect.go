@@ -74,7 +74,8 @@ func (h *Host) protection(c *registry.Call, p *plan.Plan, space *query.Space) pl
 	if !p.Touches() {
 		return plan.Protection{}
 	}
-	guard := plan.Protection{Filters: h.run.protected, Flows: query.New(&query.Flows{Spaces: []*query.Space{space}})}
+	guard := plan.Protection{Filters: h.run.protected, Flows: query.New(&query.Flows{Spaces: []*query.Space{space}}),
+		World: h.hosting(space).look()}
 	if h.opt.NoGuard {
 		return guard
 	}

@@ -62,6 +62,14 @@ func TestProtect(t *testing.T) {
 		assert(r.protected == 3 and r.applied == 1, tostring(r))
 		assert(flows:where(function(sport) return sport < 9 end):delete():apply().protected == 3)
 		assert(#flows == 3 and flows:where("sport == 4"):count() == 0)
+		for i = 5, 9 do ct.create{proto = "udp", src = "10.0.0." .. i, sport = i, dst = "192.0.2.1", dport = 53, timeout = 600, mark = i}:apply() end
+		for _, q in ipairs{flows:where("udp"), flows:where(function(sport) return sport > 0 end)} do -- the protected do not count
+			local ok, err = pcall(function() return q:delete():apply{max = 4} end)
+			assert(not ok and err.code == "EGUARD" and #flows == 8, tostring(err))
+			assert(#q:delete():preview(100) == 5 and #q:delete():preview(2) == 2)
+		end
+		r = flows:where(function(sport) return sport > 0 end):delete():apply{max = 5}
+		assert(r.matched == 8 and r.applied == 5 and r.protected == 3 and #flows == 3, tostring(r))
 		local ok, err = pcall(function() return ct.flush{yes = true}:apply() end)
 		assert(not ok and err.code == "EGUARD", tostring(err))`)
 	for _, bad := range []string{`ct.protect()`, `ct.protect("")`, `ct.protect{}`, `ct.protect("srcc == 10.0.0.1")`, `ct.protect(nil)`} {

@@ -123,7 +123,7 @@ func named(col filter.Column) filter.Column {
 
 func (s *selection) count(c *registry.Call) (n int) {
 	if s.q.Calls() {
-		s.h.lookAt(c, s.q, func(*field.Row) error { n++; return nil })
+		s.h.hand(c, s.q, field.PartNone, false, func(*field.Row) error { n++; return nil })
 		return n
 	}
 	s.h.warn(s.q)
