@@ -2,104 +2,120 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 )
 
-// Apply makes the change. What the kernel refuses for single flows is in the
-// result; the error is about the plan as a whole, and the result then says how
-// far it came.
-func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Result, error) {
-	began := time.Now()
-	if opt.Max == 0 {
-		opt.Max = DefaultMax
-	}
-	res := &Result{Op: p.Op, DryRun: opt.DryRun}
-	defer func() { res.Took = time.Since(began) }()
-
-	if p.act != nil {
-		return res, p.applyAct(res)
-	}
-	flows, protected, err := p.collect(ctx, &opt.Guard, opt.Max+1)
-	if err == nil {
-		err = p.refuseFlush(ctx, &opt.Guard)
-	}
-	if err != nil {
-		return res, err
-	}
-	todo := flows.n + len(p.direct)
-	res.Matched, res.Protected = todo+protected, protected
-	if todo > opt.Max {
-		return res, &GuardError{p.Op, opt.Max}
-	}
-	if opt.DryRun || todo == 0 {
-		return res, nil
-	}
-	if len(p.direct) == 1 {
-		return res, p.applyOne(ctx, k, res)
-	}
-	return res, p.applyMany(ctx, k, opt, flows, res)
+// application is a plan at work.
+type application struct {
+	k   conntrack.Kernel
+	opt Options
+	res *Result
+	// touched are flows that exist and are to be changed, made are those to be
+	// made, revived those of them that come from a file or a journal. What is
+	// protected is in none.
+	touched, made, revived int
+	pace                   pace
+	log                    *log
 }
 
-// applyAct runs a change that is not a request.
-func (p *Plan) applyAct(res *Result) error {
-	res.Matched = 1
-	if res.DryRun {
-		return nil
+// Apply makes the change. What the kernel refuses for single flows is in the
+// result; the error is about the plan as a whole, and the result then says how
+// far it came. A plan that was refused by a guard, or whose journal cannot be
+// written, changed nothing.
+func (p *Plan) Apply(ctx context.Context, k conntrack.Kernel, opt Options) (*Result, error) {
+	began := time.Now()
+	a := &application{k: k, opt: opt.withDefaults(), res: &Result{Op: p.Op(), DryRun: opt.DryRun}, pace: pace{rate: opt.Rate}}
+	err := a.apply(ctx, p)
+	a.res.Took = time.Since(began)
+	return a.res, err
+}
+
+func (a *application) apply(ctx context.Context, p *Plan) error {
+	if a.opt.Fast {
+		return a.fast(ctx, p)
 	}
-	if err := p.act(); err != nil {
-		res.Failed = 1
+	var jobs []job
+	for _, s := range p.steps {
+		j, err := s.find(ctx, a)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, j)
+	}
+	if err := a.guard(ctx); err != nil {
 		return err
 	}
-	res.Applied = 1
+	a.res.Matched = a.touched + a.made + a.res.Protected + a.res.Expired
+	if a.opt.DryRun || a.touched+a.made == 0 {
+		return nil
+	}
+	if a.opt.Allow != nil {
+		if err := a.opt.Allow(a.touched + a.made); err != nil {
+			return err
+		}
+	}
+	a.log = newLog(a, p)
+	for _, j := range jobs {
+		if err := j.run(ctx, a); err != nil {
+			return a.log.end(a.res, err)
+		}
+	}
+	if err := a.log.end(a.res, nil); err != nil {
+		return err
+	}
+	return a.verify(ctx, jobs)
+}
+
+// guard refuses what goes too far. Nothing has been changed yet.
+func (a *application) guard(ctx context.Context) error {
+	bounded := a.touched + a.made
+	if a.opt.Max == 0 {
+		bounded -= a.revived
+	}
+	if bounded > a.opt.most() {
+		return &GuardError{Op: a.res.Op, Max: a.opt.most()}
+	}
+	if a.opt.Share == 0 && a.revived == 0 {
+		return nil
+	}
+	table, err := a.k.Count(ctx)
+	if err != nil {
+		return err
+	}
+	if share := a.opt.Share; share > 0 && float64(a.touched) > share*float64(table.Entries) {
+		return &ShareError{a.res.Op, a.touched, int(table.Entries), share}
+	}
+	// What exists already takes no room twice, so only what cannot fit in any
+	// case is refused here.
+	if table.HasMax && a.revived > int(table.Max) {
+		return &RoomError{a.res.Op, a.revived, int(table.Entries), int(table.Max)}
+	}
 	return nil
 }
 
-// applyOne sends a single request; its refusal is an error of the plan.
-func (p *Plan) applyOne(ctx context.Context, k conntrack.Kernel, res *Result) error {
-	err := k.Do(ctx, p.direct[0])
-	var refused *conntrack.Error
-	switch {
-	case err == nil:
-		res.Applied = 1
-	case errors.As(err, &refused):
-		res.Failed, res.Errors = 1, []*conntrack.Error{refused}
-	}
-	return err
+// verifier is a job that can look at what it did.
+type verifier interface {
+	verify(ctx context.Context, a *application) error
 }
 
-func (p *Plan) applyMany(ctx context.Context, k conntrack.Kernel, opt Options, flows *pages, res *Result) error {
-	b, err := k.Batch(ctx, conntrack.BatchOptions{Size: opt.Batch, StopOnError: opt.StopOnError, Progress: opt.Progress})
-	if err != nil {
+// verify looks, some time after the last change, at what became of the flows.
+func (a *application) verify(ctx context.Context, jobs []job) error {
+	if a.opt.Verify == 0 {
+		return nil
+	}
+	late := pace{rate: 1 / a.opt.Verify.Seconds()}
+	_ = late.wait(ctx, 1)
+	if err := late.wait(ctx, 1); err != nil {
 		return err
 	}
-	for f := range flows.all() {
-		req, err := p.change(f)
-		if err == nil {
-			err = b.Add(req)
-		}
-		if err != nil {
-			return finish(b, res, err)
+	for _, j := range jobs {
+		if v, ok := j.(verifier); ok {
+			if err := v.verify(ctx, a); err != nil {
+				return err
+			}
 		}
 	}
-	for _, req := range p.direct {
-		if err := b.Add(req); err != nil {
-			return finish(b, res, err)
-		}
-	}
-	return finish(b, res, nil)
-}
-
-// finish closes the batch and moves its totals into res.
-func finish(b *conntrack.Batch, res *Result, err error) error {
-	got, closeErr := b.Close()
-	res.Applied, res.Gone = got.Applied, got.Gone
-	res.Failed, res.Unknown = got.Failed+got.Exists, got.Unknown
-	res.Errors = got.Errors
-	if err != nil {
-		return err
-	}
-	return closeErr
+	return nil
 }

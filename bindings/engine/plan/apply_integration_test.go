@@ -110,11 +110,11 @@ func TestGoneIsNotAnError(t *testing.T) {
 	k := conntrack.Open(netnstest.New(t))
 	defer k.Close()
 	fill(t, k, 1)
-	list, err := Delete(flows(k)).Preview(ctx, Protection{}, 10)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("%v %v", list, err)
+	view, err := Delete(flows(k)).Preview(ctx, k, Protection{}, 10)
+	if err != nil || view.Matched != 1 || len(view.Flows) != 1 {
+		t.Fatalf("%v %v", view, err)
 	}
-	p := DeleteFlow(list[0])
+	p := DeleteFlow(view.Flows[0].Flow)
 	for i, want := range []Result{{Applied: 1}, {Gone: 1}} {
 		res, err := p.Apply(ctx, k, Options{})
 		if err != nil || res.Applied != want.Applied || res.Gone != want.Gone {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
@@ -23,6 +24,19 @@ func (p *pages) add(f *wire.Flow) {
 	}
 	p.list[last] = append(p.list[last], *f)
 	p.n++
+}
+
+// windows passes the flows in slices of up to n.
+func (p *pages) windows(n int) iter.Seq[[]wire.Flow] {
+	return func(yield func([]wire.Flow) bool) {
+		for _, page := range p.list {
+			for part := range slices.Chunk(page, n) {
+				if !yield(part) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (p *pages) all() iter.Seq[*wire.Flow] {

@@ -3,47 +3,44 @@ package plan
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/query"
-	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
-// Plan is a change that can be looked at before it is made.
-type Plan struct {
-	// Op is what to do in words: "delete", "update mark=0x10/0xff", "create".
-	Op string
-	// Target is what it is done to, in words.
-	Target string
+// Plan is a change that can be looked at before it is made: one step, or
+// several that are made one after the other.
+type Plan struct{ steps []step }
 
-	query  *query.Query // the flows to find when applied, or
-	flows  []wire.Flow  // the flows to act on
-	change func(*wire.Flow) (wire.Request, error)
-	// direct are requests that need no flow: create, flush, expectations.
-	direct []wire.Request
-	// act is a change that is not a request: a sysctl.
-	act func() error
+// step is one change of a plan.
+type step interface {
+	// words are what is done, and to what.
+	words() (op, target string)
+	// find looks up what the step acts on now, and counts it in a's result.
+	find(ctx context.Context, a *application) (job, error)
+}
+
+// job is a step whose flows were found.
+type job interface {
+	// run makes the change. What the kernel refuses for single flows is counted
+	// in a's result; the error is about the step as a whole.
+	run(ctx context.Context, a *application) error
 }
 
 // Delete plans to delete the flows that q selects.
-func Delete(q query.Query) *Plan {
-	return &Plan{Op: "delete", Target: q.String(), query: &q, change: deletion}
-}
+func Delete(q query.Query) *Plan { return onQuery(q, deletion{}) }
 
 // DeleteFlow plans to delete one flow, by tuple, zone and id.
-func DeleteFlow(f wire.Flow) *Plan {
-	return &Plan{Op: "delete", Target: f.Orig.String(), flows: []wire.Flow{f}, change: deletion}
-}
-
-func deletion(f *wire.Flow) (wire.Request, error) { return wire.NewDelete(f.Key()) }
+func DeleteFlow(f wire.Flow) *Plan { return onFlows(f.Orig.String(), []wire.Flow{f}, deletion{}) }
 
 // Update plans to change the flows that q selects.
 func Update(q query.Query, c Change) (*Plan, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Plan{Op: "update " + c.String(), Target: q.String(), query: &q, change: c.request}, nil
+	return onQuery(q, update{c}), nil
 }
 
 // UpdateFlow plans to change one flow.
@@ -51,23 +48,19 @@ func UpdateFlow(f wire.Flow, c Change) (*Plan, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Plan{Op: "update " + c.String(), Target: f.Orig.String(), flows: []wire.Flow{f}, change: c.request}, nil
+	return onFlows(f.Orig.String(), []wire.Flow{f}, update{c}), nil
 }
 
-// Query is what p looks its flows up by when it is applied, false where it
-// names them or needs none.
-func (p *Plan) Query() (q query.Query, ok bool) {
-	if p.query == nil {
-		return q, false
-	}
-	return *p.query, true
+// Zero plans to reset the counters of the flows that q selects, and to keep
+// what they were: each flow is read and reset in one step.
+func Zero(q query.Query) *Plan { return onQuery(q, zero{}) }
+
+func onQuery(q query.Query, e effect) *Plan {
+	return &Plan{[]step{&flowStep{effect: e, target: q.String(), query: &q}}}
 }
 
-// On is p for flows that were found already.
-func (p *Plan) On(flows []wire.Flow) *Plan {
-	found := *p
-	found.query, found.flows = nil, flows
-	return &found
+func onFlows(target string, flows []wire.Flow, e effect) *Plan {
+	return &Plan{[]step{&flowStep{effect: e, target: target, flows: flows}}}
 }
 
 // Direct plans requests that need no look at the table. A request that cannot
@@ -78,99 +71,70 @@ func Direct(op string, reqs ...wire.Request) (*Plan, error) {
 			return nil, err
 		}
 	}
-	p := &Plan{Op: op, direct: reqs}
-	switch {
-	case len(reqs) == 1:
-		if t := reqs[0].Target(); !t.IsZero() {
-			p.Target = t.String()
+	return &Plan{[]step{&directStep{op, reqs}}}, nil
+}
+
+// Act plans a change outside the tables of connection tracking.
+func Act(op, target string, act Action) *Plan {
+	return &Plan{[]step{&actStep{op, target, act}}}
+}
+
+// Plus is the plan to do what p does and then what other does.
+func (p *Plan) Plus(other *Plan) *Plan {
+	return &Plan{slices.Concat(p.steps, other.steps)}
+}
+
+// Touches tells whether p changes or removes flows that are there, so that a
+// Protection matters to it.
+func (p *Plan) Touches() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool {
+		switch s.(type) {
+		case *flowStep, *undoStep:
+			return true
 		}
-	default:
-		p.Target = fmt.Sprintf("%d requests", len(reqs))
+		return false
+	})
+}
+
+// Resolve is p with the flows looked up by find where a query calls functions
+// of a script: those must run where the script does.
+func (p *Plan) Resolve(find func(q query.Query) []wire.Flow) *Plan {
+	found := &Plan{slices.Clone(p.steps)}
+	for i, s := range p.steps {
+		if f, ok := s.(*flowStep); ok && f.query != nil && f.query.Calls() {
+			named := *f
+			named.query, named.flows = nil, find(*f.query)
+			found.steps[i] = &named
+		}
 	}
-	return p, nil
+	return found
 }
 
-// Act plans a change that does not go through connection tracking, such as
-// that of a sysctl.
-func Act(op, target string, act func() error) *Plan {
-	return &Plan{Op: op, Target: target, act: act}
+// Queries are what p looks its flows up by.
+func (p *Plan) Queries() (list []query.Query) {
+	for _, s := range p.steps {
+		if f, ok := s.(*flowStep); ok && f.query != nil {
+			list = append(list, *f.query)
+		}
+	}
+	return list
 }
 
-// String renders the plan in one line.
+// Op is what p does, in words: "delete", "update mark=0x10/0xff".
+func (p *Plan) Op() string {
+	if len(p.steps) > 1 {
+		return fmt.Sprintf("%d steps", len(p.steps))
+	}
+	op, _ := p.steps[0].words()
+	return op
+}
+
+// String renders the plan, in one line where it is one step.
 func (p *Plan) String() string {
-	if p.Target == "" {
-		return "plan: " + p.Op
+	lines := make([]string, len(p.steps))
+	for i, s := range p.steps {
+		op, target := s.words()
+		lines[i] = strings.TrimSpace(op + " " + target)
 	}
-	return "plan: " + p.Op + " " + p.Target
-}
-
-// Options bound an application.
-type Options struct {
-	Max         int // refuse a plan that would touch more flows, 10 000 when 0
-	Batch       int // messages a send, 128 when 0
-	StopOnError bool
-	DryRun      bool // find and count, change nothing
-	Guard       Protection
-	Progress    func(conntrack.BatchResult)
-}
-
-// DefaultMax is the guard of a plan that was given none.
-const DefaultMax = 10000
-
-// Result says what became of a plan. Matched = Applied + Gone + Failed +
-// Unknown + Protected, except after a dry run or an early end.
-type Result struct {
-	Op      string
-	Matched int
-	Applied int
-	Gone    int // vanished before they were reached
-	Failed  int
-	Unknown int // sent, but the kernel's answer was lost
-	// Protected were left out: the user's own session, and what was said to be
-	// protected.
-	Protected int
-	Errors    []*conntrack.Error
-	Took      time.Duration
-	DryRun    bool
-}
-
-// String renders the result in one line.
-func (r *Result) String() string {
-	if r.DryRun {
-		s := fmt.Sprintf("%s: dry run, %d matched", r.Op, r.Matched)
-		if r.Protected > 0 {
-			s += fmt.Sprintf(", %d protected", r.Protected)
-		}
-		return s + ", nothing changed"
-	}
-	s := fmt.Sprintf("%s: %d matched, %d applied", r.Op, r.Matched, r.Applied)
-	for _, c := range []struct {
-		n    int
-		what string
-	}{{r.Gone, "gone"}, {r.Failed, "failed"}, {r.Unknown, "unknown"}, {r.Protected, "protected"}} {
-		if c.n > 0 {
-			s += fmt.Sprintf(", %d %s", c.n, c.what)
-		}
-	}
-	return s + " in " + r.Took.Round(10*time.Microsecond).String()
-}
-
-// GuardError says that a plan goes too far. Nothing was changed.
-type GuardError struct {
-	Op  string
-	Max int
-}
-
-// Error implements error.
-func (e *GuardError) Error() string {
-	return fmt.Sprintf("%s: more than %d flows match, nothing was changed; look at the plan, then apply{max=...} to allow more", e.Op, e.Max)
-}
-
-// Preview returns up to n of the flows that the plan would touch now.
-func (p *Plan) Preview(ctx context.Context, guard Protection, n int) (list []wire.Flow, err error) {
-	found, _, err := p.collect(ctx, &guard, n)
-	for f := range found.all() {
-		list = append(list, *f)
-	}
-	return list, err
+	return "plan: " + strings.Join(lines, "\n then ")
 }

@@ -15,6 +15,7 @@ import (
 type Client struct {
 	transport Transport
 	seq       atomic.Uint32
+	own       owned
 
 	mu     sync.Mutex
 	idle   []*session
@@ -82,6 +83,7 @@ func (c *Client) acquire(op string) (*session, error) {
 	if err != nil {
 		return nil, c.explainDial(op, err)
 	}
+	c.own.add(sock.PortID())
 	s := &session{Socket: sock, buf: make([]byte, bufferSize)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +110,7 @@ func (c *Client) release(s *session, clean bool) {
 
 // bound makes receives on s end when ctx does, and at the latest after d
 // (0 is without a limit). The returned function undoes it and must be called
-// before release; it reports whether the bound was hit by ctx.
+// before release.
 func (s *session) bound(ctx context.Context, d time.Duration) (undo func()) {
 	var deadline time.Time
 	if d > 0 {
@@ -118,8 +120,16 @@ func (s *session) bound(ctx context.Context, d time.Duration) (undo func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.SetDeadline(time.Unix(1, 0)) })
-	return func() { stop() }
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = s.SetDeadline(time.Unix(1, 0))
+		close(done)
+	})
+	return func() {
+		if !stop() {
+			<-done // or it would hit the next user of the session
+		}
+	}
 }
 
 // ask sends one request and passes each answering message to fn, until the

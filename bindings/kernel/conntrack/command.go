@@ -120,6 +120,7 @@ func (c *Client) Listen(ctx context.Context, opt EventOptions) (*Listener, error
 	if err != nil {
 		return nil, c.explainDial("listen to events", err)
 	}
+	c.own.add(sock.Info().PortID)
 	l := newListener(sock, opt, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()

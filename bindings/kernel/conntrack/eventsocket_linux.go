@@ -21,9 +21,7 @@ type eventSocket struct {
 
 	// One call to ReceiveMany at a time; what follows is its state, kept here
 	// so that it allocates nothing.
-	hdrs []unix.Mmsghdr
-	iovs []unix.Iovec
-	ctrl []controlSpace // with AllNSID, else nil
+	in   receiver
 	recv func(fd uintptr) bool
 	want int
 	wait bool
@@ -35,10 +33,6 @@ type eventSocket struct {
 	inspect func(fd int) error
 	mem     memInfo
 }
-
-// controlSpace takes the one control message the kernel sends here, a cmsghdr
-// and an int32, with room for a second.
-type controlSpace [64]byte
 
 // defaultRcvBuf is the receive buffer where the options name none.
 const defaultRcvBuf = 8 << 20
@@ -127,7 +121,7 @@ func (s *eventSocket) configure(conn *netlink.Conn, opt EventOptions) (err error
 		if err := conn.SetOption(netlink.ListenAllNSID, true); err != nil {
 			return fmt.Errorf("listen to all namespaces: %w", err)
 		}
-		s.ctrl = []controlSpace{}
+		s.in.ctrl = []controlSpace{}
 	}
 	return nil
 }
@@ -158,7 +152,7 @@ func (s *eventSocket) ReceiveMany(msgs []Datagram, wait bool) (int, error) {
 // call runs one recvmmsg through the poller and leaves in s.n how many
 // datagrams it brought.
 func (s *eventSocket) call(msgs []Datagram, wait bool) error {
-	s.aim(msgs)
+	s.in.aim(msgs)
 	s.want, s.wait, s.n, s.err = len(msgs), wait, 0, nil
 	if err := s.read(s.recv); err != nil {
 		s.n = 0
@@ -169,82 +163,23 @@ func (s *eventSocket) call(msgs []Datagram, wait bool) error {
 		s.tail.overrun(s.err)
 		return os.NewSyscallError("netlink receive events", s.err)
 	}
-	s.finish(msgs[:s.n])
+	s.in.finish(msgs[:s.n])
 	return nil
 }
 
 // receive is what read calls: once, and again whenever the socket becomes
 // readable, until it returns true.
 func (s *eventSocket) receive(fd uintptr) bool {
-	for {
-		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(s.hdrs))),
-			uintptr(s.want), unix.MSG_DONTWAIT|unix.MSG_TRUNC, 0, 0)
-		switch errno {
-		case 0:
-			s.n = int(n)
-			return true
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return !s.wait
-		}
+	n, errno := s.in.receive(fd, s.want)
+	switch errno {
+	case 0:
+		s.n = n
+	case unix.EAGAIN:
+		return !s.wait
+	default:
 		s.err = errno
-		return true
 	}
-}
-
-// aim points the headers at the buffers. They stay as they are from call to
-// call, but for what the kernel writes into them.
-func (s *eventSocket) aim(msgs []Datagram) {
-	if len(s.hdrs) < len(msgs) {
-		s.hdrs = make([]unix.Mmsghdr, len(msgs))
-		s.iovs = make([]unix.Iovec, len(msgs))
-		if s.ctrl != nil {
-			s.ctrl = make([]controlSpace, len(msgs))
-		}
-	}
-	for i := range msgs {
-		iov, hdr := &s.iovs[i], &s.hdrs[i].Hdr
-		if base := unsafe.SliceData(msgs[i].Buf); iov.Base != base || hdr.Iov != iov {
-			iov.Base = base
-			hdr.Iov = iov
-			hdr.SetIovlen(1)
-		}
-		iov.SetLen(len(msgs[i].Buf))
-		if s.ctrl != nil {
-			hdr.Control = &s.ctrl[i][0]
-			hdr.SetControllen(len(s.ctrl[i]))
-		}
-	}
-}
-
-// finish tells the datagrams how much they hold and where they are from.
-func (s *eventSocket) finish(msgs []Datagram) {
-	for i := range msgs {
-		msgs[i].N = int(s.hdrs[i].Len)
-		msgs[i].NSID = -1
-		if s.ctrl != nil {
-			msgs[i].NSID = s.ctrl[i].nsid(int(s.hdrs[i].Hdr.Controllen))
-		}
-	}
-}
-
-// nsid reads the NETLINK_LISTEN_ALL_NSID control message, which is missing
-// for the socket's own namespace.
-func (c *controlSpace) nsid(n int) int32 {
-	b := c[:min(n, len(c))]
-	for len(b) >= unix.SizeofCmsghdr {
-		h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
-		size := int(h.Len)
-		if size < unix.SizeofCmsghdr || size > len(b) {
-			break
-		}
-		if h.Level == unix.SOL_NETLINK && h.Type == unix.NETLINK_LISTEN_ALL_NSID && size >= unix.SizeofCmsghdr+4 {
-			return *(*int32)(unsafe.Pointer(&b[unix.SizeofCmsghdr]))
-		}
-		b = b[min(unix.CmsgSpace(size-unix.SizeofCmsghdr), len(b)):]
-	}
-	return -1
+	return true
 }
 
 // memInfo is SO_MEMINFO: an array of counters of the socket.

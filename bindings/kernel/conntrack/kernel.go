@@ -19,9 +19,45 @@ type Kernel interface {
 	// message, never a dump.
 	Get(ctx context.Context, req wire.Get, e *wire.Entry) (found bool, err error)
 
+	// Fetch reads many flows by key, some hundred a send and never by a dump.
+	// fn is called once for every key, in order of the keys, with nil where
+	// the flow is not there; i is the place in keys, and the view is valid
+	// during the call. The kernel ignores the id: what fn gets is the flow that
+	// has the tuple now, and the caller compares id and start. With zero the
+	// counters of each flow are reset as it is read, in one step.
+	//
+	// A key that names no flow is a [*wire.FieldError], and nothing is asked.
+	// An error of fn ends the fetch and is returned as it is; [ErrStop] ends it
+	// without being an error. A cancelled context ends it too. An answer that
+	// was lost is asked for once more in smaller pieces, and with a second loss
+	// the fetch ends in an [*IncompleteError]. With zero the first loss ends it,
+	// as what was reset cannot be read again; for the same reason what fn has
+	// not seen of one send when it returns an error is reset and not told.
+	Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(i int, v *wire.View) error) error
+
 	// Do sends one changing request and waits for the kernel's verdict, an
 	// [*Error] where it refuses.
 	Do(ctx context.Context, req wire.Request) error
+
+	// FlushEcho deletes what a filter selects, in the kernel, and calls fn in
+	// the caller's goroutine for each deleted flow that the kernel tells of:
+	// those with an event extension, which flows have by nf_conntrack_events=1,
+	// or by 2 if somebody listened when they were born. The view is that of a
+	// destroy event, valid during the call. The result counts the table before
+	// and after, since the others go without a word.
+	//
+	// The deletion cannot be stopped. An error of fn ends the calls, not the
+	// reading, and is returned as it is ([ErrStop] as none); a context that ends
+	// counts only before the request is sent. Where fn is too slow for the
+	// receive buffer the error is an [*IncompleteError] and Told is a lower
+	// bound; listeners then get the destroy events of the flows that were not
+	// told twice, as the kernel sends them again.
+	FlushEcho(ctx context.Context, req *wire.Flush, fn func(*wire.View) error) (FlushResult, error)
+
+	// Owns tells whether a netlink port id, such as that of an event, is or was
+	// one of this Kernel's own sockets. Of closed sockets the last thousands are
+	// remembered.
+	Owns(portID uint32) bool
 
 	// Batch opens a batch of changing requests: many messages a send, one
 	// acknowledgement, errors attributed to their message.
@@ -89,6 +125,14 @@ type DumpResult struct {
 	Flows    int  // passed to fn
 	Filtered bool // the kernel confirmed that it applied the filter
 	Retried  bool // the dump was incomplete once and was repeated
+}
+
+// FlushResult says how a flush went. Flows that come and go meanwhile by other
+// causes are in the difference of Before and After too.
+type FlushResult struct {
+	Told   int // deleted flows that the kernel told of
+	Before int // entries of the table; expired ones count, dying ones do not
+	After  int // likewise; 0 where it could not be counted
 }
 
 // BatchOptions tune a batch. The zero value is right.

@@ -32,6 +32,14 @@ func (r *readOnly) Get(ctx context.Context, req wire.Get, e *wire.Entry) (bool, 
 	return r.Kernel.Get(ctx, req, e)
 }
 
+// Fetch implements Kernel.
+func (r *readOnly) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(int, *wire.View) error) error {
+	if zero {
+		return ErrReadOnly
+	}
+	return r.Kernel.Fetch(ctx, keys, zero, fn)
+}
+
 // GetTimeout implements Kernel. Its request is open to all kinds, so the two
 // that ask are named.
 func (r *readOnly) GetTimeout(ctx context.Context, req wire.Request, t *wire.Timeout) (bool, error) {
@@ -44,6 +52,11 @@ func (r *readOnly) GetTimeout(ctx context.Context, req wire.Request, t *wire.Tim
 
 // Do implements Kernel.
 func (r *readOnly) Do(context.Context, wire.Request) error { return ErrReadOnly }
+
+// FlushEcho implements Kernel.
+func (r *readOnly) FlushEcho(context.Context, *wire.Flush, func(*wire.View) error) (FlushResult, error) {
+	return FlushResult{}, ErrReadOnly
+}
 
 // Batch implements Kernel.
 func (r *readOnly) Batch(context.Context, BatchOptions) (*Batch, error) { return nil, ErrReadOnly }

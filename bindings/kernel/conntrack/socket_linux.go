@@ -4,24 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// socket is a request socket: opened and configured by mdlayher/netlink, read
-// through the raw descriptor into the caller's buffer.
+// socket is a request socket: opened and configured by mdlayher/netlink, and
+// outside the poller of the Go runtime, which every answer would wake for
+// nothing: they are there when the send returns.
 type socket struct {
-	conn   *netlink.Conn
-	raw    syscall.RawConn
-	closed atomic.Bool
+	*pollFD
 	// quick says that the last datagram came nearly full, so the next one is
 	// most likely made without a long walk over empty buckets, and a raw
 	// system call, which the scheduler does not see, is worth it.
-	quick bool
+	quick  bool
+	in     receiver
+	portID uint32
 }
 
 // recvBuffer asks for room for the answers to a full batch of errors even
@@ -33,49 +32,55 @@ func dialSocket(netns int) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	s := &socket{conn: conn}
-	if err := s.configure(); err != nil {
+	if err := configure(conn); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("configure netlink socket: %w", err)
 	}
-	return s, nil
+	id := conn.PID()
+	p, err := detach(conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("take over netlink socket: %w", err)
+	}
+	return &socket{pollFD: p, portID: id}, nil
 }
 
-func (s *socket) configure() (err error) {
+func configure(conn *netlink.Conn) error {
 	// Capped acknowledgements leave room for more of them; their flag tells
 	// the decoder where extended attributes begin. Kernels before 4.3 and 4.12
 	// lack these options, and answers are readable without.
 	for _, o := range []netlink.ConnOption{netlink.CapAcknowledge, netlink.ExtendedAcknowledge} {
-		if err := s.conn.SetOption(o, true); err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
+		if err := conn.SetOption(o, true); err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
 			return err
 		}
 	}
-	if err := s.conn.SetReadBuffer(recvBuffer); err != nil {
-		return err
-	}
-	s.raw, err = s.conn.SyscallConn()
-	return err
+	return conn.SetReadBuffer(recvBuffer)
 }
 
 // Send implements Socket.
 func (s *socket) Send(b []byte) error {
-	var err error
-	werr := s.raw.Write(func(fd uintptr) bool {
-		err = unix.Sendto(int(fd), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-		return !errors.Is(err, unix.EAGAIN)
+	return s.use(func(fd int) error {
+		for {
+			err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+			if !errors.Is(err, unix.EINTR) {
+				return os.NewSyscallError("netlink send", err)
+			}
+		}
 	})
-	return s.wrap("send", err, werr)
 }
 
 // Receive implements Socket.
 func (s *socket) Receive(b []byte) (n int, err error) {
-	rerr := s.raw.Read(func(fd uintptr) bool {
+	rerr := s.read(func(fd uintptr) bool {
 		n, err = recv(fd, b, s.quick)
 		return !errors.Is(err, unix.EAGAIN)
 	})
-	if err := s.wrap("receive", err, rerr); err != nil {
+	if rerr == nil {
+		rerr = os.NewSyscallError("netlink receive", err)
+	}
+	if rerr != nil {
 		s.quick = false
-		return 0, err
+		return 0, rerr
 	}
 	s.quick = n >= nearlyFull && n <= len(b)
 	if n > len(b) {
@@ -84,34 +89,34 @@ func (s *socket) Receive(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// wrap joins the error of the system call and that of the poller, and names
-// our own closing: mdlayher's errors are not os.ErrClosed.
-func (s *socket) wrap(op string, sys, poll error) error {
+// ReceiveMany implements Socket.
+func (s *socket) ReceiveMany(msgs []Datagram) (n int, err error) {
+	s.in.aim(msgs)
+	errno := syscall.Errno(0)
+	rerr := s.read(func(fd uintptr) bool {
+		n, errno = s.in.receive(fd, len(msgs))
+		return errno != unix.EAGAIN
+	})
 	switch {
-	case sys == nil && poll == nil:
-		return nil
-	case s.closed.Load():
-		return ErrClosed
-	case poll != nil && errors.Is(poll, os.ErrDeadlineExceeded):
-		return os.ErrDeadlineExceeded
-	case poll != nil:
-		return poll
+	case rerr != nil:
+		return 0, rerr
+	case errno != 0:
+		return 0, os.NewSyscallError("netlink receive", errno)
 	}
-	return os.NewSyscallError("netlink "+op, sys)
+	s.in.finish(msgs[:n])
+	return n, nil
 }
 
-// SetDeadline implements Socket.
-func (s *socket) SetDeadline(t time.Time) error {
-	if err := s.conn.SetDeadline(t); err != nil && !s.closed.Load() {
-		return err
-	}
-	return nil
-}
+// PortID implements Socket.
+func (s *socket) PortID() uint32 { return s.portID }
 
-// Close implements Socket.
-func (s *socket) Close() error {
-	if s.closed.Swap(true) {
-		return nil
-	}
-	return s.conn.Close()
+// SetReadBuffer implements Socket: by SO_RCVBUFFORCE, and by SO_RCVBUF, which
+// stops at net.core.rmem_max, where that is not permitted.
+func (s *socket) SetReadBuffer(n int) error {
+	return s.use(func(fd int) error {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n) == nil {
+			return nil
+		}
+		return os.NewSyscallError("set receive buffer", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n))
+	})
 }

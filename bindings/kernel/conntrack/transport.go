@@ -17,8 +17,8 @@ type Transport interface {
 	Close() error
 }
 
-// Socket is a netlink socket. One goroutine uses it at a time, but Close may
-// come from another and makes Receive return [ErrClosed].
+// Socket is a netlink socket. One goroutine sends and one receives at a time,
+// and Close may come from another and makes receives return [ErrClosed].
 type Socket interface {
 	// Send hands one buffer of one or several messages to the kernel, which
 	// has executed them when Send returns.
@@ -27,7 +27,17 @@ type Socket interface {
 	// dropped answers, os.ErrDeadlineExceeded after the deadline, and an error
 	// that is [ErrTruncated] with n of what fitted where b was too small.
 	Receive(b []byte) (n int, err error)
-	// SetDeadline bounds Receive; the zero time lifts the bound.
+	// ReceiveMany reads at least one datagram and at most len(msgs), each into
+	// the Buf of its Datagram. N is the length of the message, also where the
+	// buffer was too small for it. Errors are those of Receive, which come
+	// before anything is read.
+	ReceiveMany(msgs []Datagram) (n int, err error)
+	// PortID is the netlink address, which events name as their cause.
+	PortID() uint32
+	// SetReadBuffer asks for room for n bytes that wait to be read. Where the
+	// kernel does not give that much it gives what it may.
+	SetReadBuffer(n int) error
+	// SetDeadline bounds receives; the zero time lifts the bound.
 	SetDeadline(t time.Time) error
 	Close() error
 }

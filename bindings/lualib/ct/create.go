@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/registry"
 )
@@ -22,7 +23,7 @@ const (
 	tupleFields = "proto: string | int 0..255, src: address, dst: address, sport?: int 0..65535, dport?: int 0..65535, " +
 		"icmp_type?: int 0..255, icmp_code?: int 0..255, icmp_id?: int 0..65535, gre_key?: int 0..65535, zone?: int 0..65535"
 	createFields = "timeout: duration 1..8589934, state?: string, replied?: bool, assured?: bool, fixed_timeout?: bool, " +
-		"mark?: int 0..4294967295, labels?: int 0..127[], helper?: string, master?: flow, upsert?: bool, " +
+		"mark?: int 0..4294967295, labels?: table, helper?: string, master?: flow, upsert?: bool, " +
 		"nat_src?: address, nat_sport?: int 1..65535, nat_dst?: address, nat_dport?: int 1..65535, " +
 		"rsrc?: address, rdst?: address, rsport?: int 0..65535, rdport?: int 0..65535, " +
 		"ricmp_type?: int 0..255, ricmp_code?: int 0..255, ricmp_id?: int 0..65535"
@@ -124,7 +125,7 @@ func createPolicy(c *registry.Call, t *registry.Table, e *wire.Entry) {
 		e.Mark, e.Present = uint32(t.Number("mark")), e.Present|wire.HasMark
 	}
 	if t.Has("labels") {
-		e.Labels, e.Present = labelsFrom(t), e.Present|wire.HasLabels
+		e.Labels, e.Present = labelsFrom(c, t), e.Present|wire.HasLabels
 	}
 	if t.Has("helper") {
 		e.Helper, e.Present = t.Text("helper"), e.Present|wire.HasHelper
@@ -156,6 +157,5 @@ func (h *Host) flush(c *registry.Call) int {
 	if !c.Table(1).Bool("yes") {
 		c.Bad("options", "say ct.flush{yes = true} to plan emptying the table; flows:where{...}:delete() deletes some")
 	}
-	p, err := plan.Direct("flush the table", &wire.Flush{All: true})
-	return h.plan(c, p, err)
+	return h.plan(c, plan.Delete(query.New(&query.Flows{Spaces: []*query.Space{h.space}})), nil)
 }

@@ -26,7 +26,7 @@ func TestExamples(t *testing.T) {
 		v.Tasks.Lock()
 		defer v.Tasks.Unlock()
 		v.OpenTasks()
-		h := Open(v, Options{NS: ns, Stdout: stdout, Stderr: stdout})
+		h := Open(v, Options{NS: ns, Stdout: stdout, Stderr: stdout, Journal: t.TempDir()})
 		t.Cleanup(func() { _ = h.Close() })
 		if err := v.Run("seed", seed); err != nil {
 			t.Fatal(err)

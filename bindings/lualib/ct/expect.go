@@ -13,6 +13,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/escape"
+	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 )
 
@@ -206,4 +207,24 @@ func portFrom(t *registry.Table, key string) (p, mask uint16) {
 		return 0, 0
 	}
 	return uint16(t.Int(key)), 65535
+}
+
+// deleteExpects plans to delete the expectations of s that there are now.
+func (s *selection) deleteExpects(c *registry.Call) int {
+	if !s.q.Selects() && !s.all {
+		e := luaerr.New(luaerr.ETYPE, c.Op(), "%s: no filter", c.Op())
+		luaerr.Raise(c.L, e.WithHint("say expects:where(ct.all) to mean every expectation"))
+	}
+	var reqs []wire.Request
+	s.h.hand(c, s.q, field.PartAll, false, func(r *field.Row) error {
+		x, ok := r.About().(*expectation)
+		if !ok {
+			return nil
+		}
+		req, err := wire.NewExpectDelete(&x.e)
+		reqs = append(reqs, req)
+		return err
+	})
+	p, err := plan.Direct("delete expectations", reqs...)
+	return s.h.plan(c, p, err)
 }

@@ -47,13 +47,13 @@ func init() {
 		Method("delete() -> plan", "plans to delete it, by tuple, zone and id", func(f *flow, c *registry.Call) int {
 			return f.h.plan(c, plan.DeleteFlow(f.entry().Flow), nil)
 		}).
-		Example(`ct> flows:where{dport = 53}:first():delete()
+		Example(`ct> tostring(flows:where{dport = 53}:first():delete())
 plan: delete udp 10.0.0.1:4001 > 192.0.2.53:53`).
 		Method("update("+changeFields+") -> plan", "plans to change it", func(f *flow, c *registry.Call) int {
 			p, err := plan.UpdateFlow(f.entry().Flow, changeFrom(c))
 			return f.h.plan(c, p, err)
 		}).
-		Example(`ct> flows:where{dport = 53}:first():update{mark = 7}
+		Example(`ct> tostring(flows:where{dport = 53}:first():update{mark = 7})
 plan: update mark=0x7 udp 10.0.0.1:4001 > 192.0.2.53:53`).
 		Method("get() -> flow | nil", "reads it again, nil if it is gone", func(f *flow, c *registry.Call) int { return f.h.reread(c, f.entry().Key()) }).
 		Example(`ct> f = flows:where{dport = 53}:first()

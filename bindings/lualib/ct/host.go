@@ -34,6 +34,8 @@ type Options struct {
 	ReadOnly bool       // apply is refused below Lua
 	NoGuard  bool       // plans may touch the flows of the own session
 	NoFiles  bool       // export writes only to standard output
+	Journal  string     // the directory where changes are taken down, "" for none
+	Command  string     // what the journal says of who asked for them
 	Width    func() int // of the terminal that tables fit, nil or 0 for none
 	Human    bool       // standard output is read by people: amounts with units, watch in one place
 	Color    bool
@@ -59,6 +61,8 @@ type tally struct {
 	// protected select what no plan of the run may touch.
 	protected []filter.Filter
 	own       own
+	breaker   *plan.Breaker    // bounds what is changed over time, nil for no bound
+	plans     []*planned       // some of those that were made and not yet looked at or applied
 	said      map[string]bool  // notes on standard error
 	hosts     map[string]*Host // by the name of their namespace
 }
@@ -162,16 +166,16 @@ func init() {
 udp 10.0.0.1:4001 > 192.0.2.53:53 unreplied mark=1 timeout=...`).
 		Func("create(flow: {"+tupleFields+", "+createFields+"}) -> plan",
 			"plans to make a flow. The reply tuple is the inverse of the original one unless nat_src, nat_dst or rsrc and rdst are given", (*Host).create).
-		Example(`ct> ct.create{proto = "udp", src = "10.0.0.9", sport = 4000, dst = "192.0.2.1", dport = 53, timeout = "5m"}
+		Example(`ct> tostring(ct.create{proto = "udp", src = "10.0.0.9", sport = 4000, dst = "192.0.2.1", dport = 53, timeout = "5m"})
 plan: create udp 10.0.0.9:4000 > 192.0.2.1:53`).
-		Func("flush(options?: {yes?: bool}) -> plan", "plans to empty the table; yes must be said", (*Host).flush).
-		Example(`ct> ct.flush{yes = true}
-plan: flush the table`).
+		Func("flush(options?: {yes?: bool}) -> plan", "plans to delete every flow but the protected ones; yes must be said. apply{fast = true} leaves it to the kernel, where nothing is protected", (*Host).flush).
+		Example(`ct> tostring(ct.flush{yes = true})
+plan: delete flows`).
 		Func("expect(expectation: {master: flow, proto: string | int 0..255, src?: address, sport?: int 0..65535, dst?: address, "+
 			"dport?: int 0..65535, class?: int 0..255, permanent?: bool, inactive?: bool, fn?: string}) -> plan",
 			"plans to expect a flow. The master is a flow that has a helper from birth; addresses and ports that are left out match any", (*Host).expect).
 		Example(`ct> m = flows:where{helper = "ftp"}:first()
-ct> ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}
+ct> tostring(ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021})
 plan: expect tcp ...`).
 		Func("usage() -> table", "how full the table is: {count, max, ratio, buckets}", (*Host).usage).
 		Example(`ct> ct.usage().ratio < 1
@@ -186,6 +190,16 @@ ok`).
 		Example(`ct> ct.protect("dport == 53")
 ct> flows:where("udp"):delete():apply()
 delete: 2 matched, 1 applied, 1 protected in ...`).
+		Func("breaker(max: int 1..2147483647, per: duration 1..86400)", "bounds how much is changed over time: an apply that would bring the changes of the last period over max is refused, and so are all others until none was asked for a whole period. "+
+			"Once the main part of a script has ended it is 10000 a minute unless this says otherwise", func(h *Host, c *registry.Call) int {
+			h.run.breaker = &plan.Breaker{Max: c.Int(1), Per: time.Duration(c.Number(2) * float64(time.Second))}
+			return 0
+		}).
+		Example(`ct> ct.breaker(1, "1m")
+ct> r = flows:where("tcp"):delete():apply()
+ct> r = flows:where("udp"):delete():apply()
+prompt:1: 1 changes in the last 1m0s and 2 more would be over 1: the breaker is open until nothing is asked for 1m0s; nothing was changed`).
+		Value("timeouts: table", "the timeout policies", func(L *lua.LState, h *Host) lua.LValue { return timeoutsModule.Table(L, h) }).
 		Value("me: query", "the flows by which you reach this machine: found through the sockets of this process and its parents, else through SSH_CONNECTION, else all sessions of sshd", func(L *lua.LState, h *Host) lua.LValue { return h.me(L) }).
 		Value("all: ct.all", "the filter that selects everything, said out loud", func(L *lua.LState, _ *Host) lua.LValue { return allType.New(L, all{}) })
 }
@@ -239,7 +253,10 @@ func fail(err error) error {
 		bad       *filter.Error
 		wrong     *wire.FieldError
 		guard     *plan.GuardError
-		kept      *plan.ProtectedError
+		share     *plan.ShareError
+		room      *plan.RoomError
+		tripped   *plan.BreakerError
+		slow      *plan.FastError
 		support   *conntrack.NotSupportedError
 		part      *conntrack.IncompleteError
 		noKey     *sysctl.UnknownKeyError
@@ -262,8 +279,10 @@ func fail(err error) error {
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD
-	case errors.As(err, &guard), errors.As(err, &kept):
+	case errors.As(err, &guard), errors.As(err, &share), errors.As(err, &room), errors.As(err, &tripped):
 		code = luaerr.EGUARD
+	case errors.As(err, &slow):
+		code = luaerr.ENOTSUP
 	case errors.As(err, &support), errors.As(err, &absent):
 		code = luaerr.ENOTSUP
 	case errors.As(err, &part):
@@ -271,7 +290,11 @@ func fail(err error) error {
 	case errors.Is(err, conntrack.ErrReadOnly):
 		code = luaerr.EGUARD
 	default:
-		return err
+		file, ok := isJournal(err)
+		if !ok {
+			return err
+		}
+		code = file
 	}
 	return luaerr.New(code, "", "%w", err)
 }

@@ -2,6 +2,11 @@ package ct
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -16,30 +21,90 @@ import (
 
 // planned is a plan as a script holds it.
 type planned struct {
-	h     *Host
-	p     *plan.Plan
-	space *query.Space // where the change is made
+	h       *Host
+	p       *plan.Plan
+	space   *query.Space // where the change is made
+	undoes  string       // the journal that it takes back, "" for none
+	warning string       // what to say before it is made, "" for nothing
+	where   string       // in the script it was made
+	seen    bool         // it was looked at, added to another or applied
 }
 
-var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at; only apply acts").
+var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at, kept and added to another; only apply acts").
 	Example(`ct> flows:where{mark = 1}:delete()
-plan: delete flows:where("mark == 1")`)
+plan: delete flows:where("mark == 1")
+1 flow, 33% of the 3 in the table
+  udp domain  1
+of 1 flow it is not known when a packet passed last
+nothing is changed yet; _:apply() does it`)
+
+// applyOptions are the arguments of apply.
+const applyOptions = `options?: {max?: int 1..2147483647, share?: percent, rate?: rate, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip", ` +
+	`verify?: duration 0.001..3600, fast?: bool, journal?: bool}`
 
 // A preview makes flows, whose methods make plans: the methods are added after
 // both types are there.
 func init() {
 	planType.
-		Method(`apply(options?: {max?: int 1..2147483647 = 10000, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip"}) -> result`,
-			"makes the change, but to protected flows: your own session, and what ct.protect names. max bounds how many flows it may touch, batch is messages a send; what the kernel refuses is counted in the result", (*planned).apply).
-		Raises("EGUARD where more flows match than max, for an empty of the table with protected flows in it, or under --read-only; EPERM without CAP_NET_ADMIN").
+		Method("apply("+applyOptions+") -> result",
+			"makes the change, but to protected flows: your own session, and what ct.protect names. Each flow is read again just before: one that is gone, made anew or that the filter no longer selects is left out and counted. "+
+				"What was there is written to a journal first, so that undo can bring it back; journal = false does without. "+
+				"max bounds how many flows it may touch (10000; what undo and restore bring back is bounded by the table only), share what part of the table, rate how many a second; batch is messages a send; "+
+				"verify looks so much later what is back; fast leaves a deletion to the kernel's own filter, where that compares exactly the same, without a journal", (*planned).apply).
+		Raises("EGUARD where more flows match than max or share, or under --read-only; ENOTSUP where fast is not possible; EPERM without CAP_NET_ADMIN; EIO where the journal cannot be written. In each case nothing was changed").
 		Example(`ct> flows:where{mark = 1}:delete():apply()
 delete: 1 matched, 1 applied in ...
 ct> flows:where{mark = 1}:delete():apply()
-delete: 0 matched, 0 applied in ...`).
-		Method("preview(n: int 1..1048576 = 20) -> flow[]", "some of the flows that it would touch now", (*planned).preview).
-		Example(`ct> #flows:where{mark = 1}:delete():preview()
-1`).
+delete: 0 matched, 0 applied in ...
+ct> flows:where("udp or tcp"):delete():apply{share = "50%"}
+prompt:1: delete: 2 flows match, 100% of the 2 in the table and more than the 50% of share; nothing was changed`).
+		Method("preview(n: int 0..1048576 = 20) -> preview", "what it would do now, with some of the flows that it would touch", (*planned).preview).
+		Example(`ct> v = flows:where{mark = 1}:delete():preview()
+ct> v.n, v.flows[1].dport
+1
+53`).
+		Method("explain() -> text", "how the flows are going to be found", (*planned).explain).
+		Example(`ct> flows:where{mark = 1}:delete():explain()
+plan     delete, by tuple, zone and id, guard max=10000 (default)
+source   conntrack table...
+...`).
+		Field("n: int", "how many flows it would touch now, protected ones left out; the table is read for it", func(L *lua.LState, p *planned) lua.LValue {
+			view, err := p.look(nil, 0)
+			if err != nil {
+				luaerr.Raise(L, fail(err))
+			}
+			return lua.LNumber(view.Matched)
+		}).
+		Plus(func(c *registry.Call, a, b *planned) int {
+			if a.space != b.space {
+				c.Raise(luaerr.New(luaerr.ETYPE, "plan", "plans of two network namespaces cannot be one"))
+			}
+			if a.undoes != "" || b.undoes != "" {
+				c.Raise(luaerr.New(luaerr.ETYPE, "plan", "an undo is applied by itself"))
+			}
+			a.used() // the sum stands for both
+			b.used()
+			return a.h.planIn(c, a.space, a.p.Plus(b.p), nil)
+		}).
+		Show(func(c *registry.Call, p *planned) string {
+			p.used()
+			view, err := p.look(c, 0)
+			c.Raise(fail(err))
+			s := view.String()
+			if p.warning != "" {
+				s += "\n" + p.warning
+			}
+			return s + "\n" + nextLine(view)
+		}).
 		Text(func(p *planned) string { return p.p.String() })
+}
+
+// nextLine is what is typed at a prompt to go on.
+func nextLine(view *plan.Preview) string {
+	if view.Bounded() > plan.DefaultMax {
+		return fmt.Sprintf("nothing is changed yet; _:apply{max = %d} does it", view.Bounded())
+	}
+	return "nothing is changed yet; _:apply() does it"
 }
 
 // plan returns p to the script, or raises err.
@@ -47,133 +112,163 @@ func (h *Host) plan(c *registry.Call, p *plan.Plan, err error) int {
 	return h.planIn(c, h.space, p, err)
 }
 
+// Plan returns a plan of another module to the script.
+func (h *Host) Plan(c *registry.Call, p *plan.Plan) int { return h.plan(c, p, nil) }
+
 // planIn is plan for another namespace.
 func (h *Host) planIn(c *registry.Call, space *query.Space, p *plan.Plan, err error) int {
 	c.Raise(fail(err))
-	return c.Return(planType.New(c.L, &planned{h, p, space}))
+	return h.offer(c, &planned{h: h, p: p, space: space})
 }
 
-// found is the plan with its flows looked up, where functions of the script
+// offer returns a plan to the script, and remembers that it did.
+func (h *Host) offer(c *registry.Call, p *planned) int {
+	p.where = luaerr.Where(c.L)
+	if plans := &p.h.run.plans; len(*plans) < unusedKept {
+		*plans = append(*plans, p)
+	}
+	return c.Return(planType.New(c.L, p))
+}
+
+// unusedKept is how many plans are remembered that nothing was done with.
+const unusedKept = 10
+
+// used tells that something was done with the plan.
+func (p *planned) used() {
+	p.seen = true
+	if i := slices.Index(p.h.run.plans, p); i >= 0 {
+		p.h.run.plans = slices.Delete(p.h.run.plans, i, i+1)
+	}
+}
+
+// Unused are the plans of the run that nothing was done with, each in a line: a
+// script that makes one and forgets apply changes nothing.
+func (h *Host) Unused() (list []string) {
+	for _, p := range h.run.plans {
+		text, _, _ := strings.Cut(p.p.String(), "\n")
+		list = append(list, fmt.Sprintf("%s: never applied: %s", p.where, text))
+	}
+	return list
+}
+
+// Unattended says that from now on handlers and timers run, and nobody sees
+// what they do: what they change is bounded over time.
+func (h *Host) Unattended() {
+	if h.run.breaker == nil {
+		h.run.breaker = &plan.Breaker{Max: plan.DefaultMax, Per: time.Minute}
+	}
+}
+
+// allow is asked by a plan that is about to change n flows.
+func (h *Host) allow(n int) error {
+	if h.run.breaker == nil {
+		return nil
+	}
+	return h.run.breaker.Allow(n, time.Now())
+}
+
+// resolved is the plan with its flows looked up, where functions of the script
 // must be asked about them. most is how many are wanted beside those that are
 // protected.
-func (p *planned) found(c *registry.Call, guard *plan.Protection, most int) *plan.Plan {
-	q, ok := p.p.Query()
-	if !ok {
-		return p.p
-	}
-	if !q.Calls() {
-		p.h.warn(q)
-		return p.p
-	}
-	var flows []wire.Flow
-	todo := 0
-	p.h.hand(c, q, field.PartAll, false, func(r *field.Row) error {
-		flows = append(flows, r.Need(field.PartFlow).Flow)
-		if !guard.Covers(r) {
-			todo++
+func (p *planned) resolved(c *registry.Call, guard *plan.Protection, most int) *plan.Plan {
+	for _, q := range p.p.Queries() {
+		if !q.Calls() {
+			p.h.warn(q)
 		}
-		if todo == most {
-			return conntrack.ErrStop
-		}
-		return nil
+	}
+	return p.p.Resolve(func(q query.Query) (flows []wire.Flow) {
+		todo := 0
+		p.h.hand(c, q, field.PartAll, false, func(r *field.Row) error {
+			flows = append(flows, r.Need(field.PartFlow).Flow)
+			if !guard.Covers(r) {
+				todo++
+			}
+			if todo == most {
+				return conntrack.ErrStop
+			}
+			return nil
+		})
+		return flows
 	})
-	return p.p.On(flows)
 }
 
 // apply makes the change and returns its result.
 func (p *planned) apply(c *registry.Call) int {
+	defer p.used()
 	t := c.Table(1)
-	opt := plan.Options{Guard: p.h.protection(c, p.p, p.space), DryRun: p.h.opt.DryRun,
-		Max: t.Int("max"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop"}
+	guard, err := p.h.protection(p.p, p.space)
+	c.Raise(err)
+	opt := plan.Options{Guard: guard, DryRun: p.h.opt.DryRun,
+		Max: t.Int("max"), Share: t.Number("share"), Rate: t.Number("rate"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop",
+		Fast: t.Bool("fast"), Verify: time.Duration(t.Number("verify") * float64(time.Second)), Allow: p.h.allow}
+	if !t.Has("journal") || t.Bool("journal") {
+		opt.Journal, err = p.h.journal(p)
+		c.Raise(fail(err))
+	}
+	most := opt.Max
+	if most == 0 {
+		most = plan.DefaultMax
+	}
+	todo := p.resolved(c, &opt.Guard, most+1)
+	if p.warning != "" && !p.seen {
+		p.h.say(p.warning)
+	}
 	var res *plan.Result
-	var err error
-	todo := p.found(c, &opt.Guard, opt.Max+1)
-	p.h.do(func(ctx context.Context) { res, err = todo.Apply(ctx, p.space.Kernel, opt) })
+	p.h.do(func(ctx context.Context) {
+		var stop func()
+		opt.Progress, stop = p.h.applying(p.p.Op())
+		defer stop()
+		res, err = todo.Apply(ctx, p.space.Kernel, opt)
+	})
 	if res != nil {
 		p.h.run.failed += res.Failed + res.Unknown
-	}
-	c.Raise(fail(err))
-	return c.Return(resultType.New(c.L, res))
-}
-
-// preview lists some of the flows that the plan would touch.
-func (p *planned) preview(c *registry.Call) int {
-	var list []wire.Flow
-	var err error
-	guard := p.h.protection(c, p.p, p.space)
-	todo := p.found(c, &guard, c.Int(1))
-	p.h.do(func(ctx context.Context) { list, err = todo.Preview(ctx, guard, c.Int(1)) })
-	c.Raise(fail(err))
-	t := c.L.NewTable()
-	for _, f := range list {
-		t.Append(flowType.New(c.L, p.h.hosting(p.space).newFlow(&wire.Entry{Flow: f})))
-	}
-	return c.Return(t)
-}
-
-func count(get func(*plan.Result) int) func(*lua.LState, *plan.Result) lua.LValue {
-	return func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(get(r)) }
-}
-
-var resultType = registry.NewType[*plan.Result]("result", "what became of a plan").
-	Example(`ct> r = flows:where{mark = 1}:delete():apply()
-ct> r.applied, r.failed
-1
-0`).
-	Field("matched: int", "flows or requests the plan found", count(func(r *plan.Result) int { return r.Matched })).
-	Field("applied: int", "changes the kernel made", count(func(r *plan.Result) int { return r.Applied })).
-	Field("gone: int", "flows that vanished before they were reached", count(func(r *plan.Result) int { return r.Gone })).
-	Field("failed: int", "changes the kernel refused", count(func(r *plan.Result) int { return r.Failed })).
-	Field("unknown: int", "changes to which the kernel's answer was lost", count(func(r *plan.Result) int { return r.Unknown })).
-	Field("protected: int", "flows left out because they are protected", count(func(r *plan.Result) int { return r.Protected })).
-	Field("dry_run: bool", "nothing was changed, because of --dry-run", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LBool(r.DryRun) }).
-	Field("took: duration", "how long it took", func(_ *lua.LState, r *plan.Result) lua.LValue { return lua.LNumber(r.Took.Seconds()) }).
-	Field("errors: error[]", "the first refusals, each with code, msg and hint", func(L *lua.LState, r *plan.Result) lua.LValue {
-		t := L.NewTable()
-		for _, e := range r.Errors {
-			t.Append(luaerr.ToLua(L, e))
+		if err == nil {
+			p.undone(res)
 		}
-		return t
-	}).
-	Text(func(r *plan.Result) string { return r.String() })
-
-// changeFields are the arguments of update.
-const changeFields = "changes: {mark?: mask, timeout?: duration 0..8589934, status?: string, labels?: int 0..127[], helper?: bool}"
-
-// changeFrom reads what update changes: mark, timeout, status, labels and
-// helper.
-func changeFrom(c *registry.Call) (to plan.Change) {
-	t := c.Table(1)
-	if t.Has("mark") {
-		v, m := t.Masked("mark")
-		to.Mark = &wire.Masked32{Value: v, Mask: m}
-	}
-	if t.Has("timeout") {
-		secs := uint32(t.Number("timeout"))
-		to.Timeout = &secs
-	}
-	if t.Has("status") {
-		bit, ok := wire.ParseStatus(t.Text("status"))
-		if !ok {
-			c.Unknown("status", t.Text("status"), wire.StatusNames())
+		for _, note := range res.Notes {
+			p.h.say(note)
 		}
-		to.Status = bit
 	}
-	if t.Has("labels") {
-		l := labelsFrom(t)
-		to.Labels = &l
-	}
-	if t.Has("helper") {
-		if t.Bool("helper") {
-			t.Bad("helper", "false removes the helper; another cannot be set on a flow that exists")
-		}
-		to.DropHelper = true
-	}
-	return to
+	c.Raise(p.refusal(c, err))
+	return c.Return(resultType.New(c.L, &outcome{p.h, p.space, res}))
 }
 
-// labelsFrom reads a list of label numbers.
-func labelsFrom(t *registry.Table) (l wire.Labels) {
-	t.Get("labels").(*lua.LTable).ForEach(func(_, v lua.LValue) { l = l.Set(int(v.(lua.LNumber))) })
-	return l
+// refusal is the error of a plan. Where its guard refused it, it tells what the
+// plan would have done.
+func (p *planned) refusal(c *registry.Call, err error) error {
+	var guard *plan.GuardError
+	if errors.As(err, &guard) {
+		if view, lookErr := p.look(c, 0); lookErr == nil {
+			return luaerr.New(luaerr.EGUARD, "", "%w", err).WithHint(view.String())
+		}
+	}
+	return fail(err)
+}
+
+// look finds out what the plan would do. Without a call, functions of the
+// script are not asked.
+func (p *planned) look(c *registry.Call, n int) (view *plan.Preview, err error) {
+	todo := p.p
+	guard, err := p.h.protection(p.p, p.space)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		todo = p.resolved(c, &guard, -1)
+	}
+	p.h.do(func(ctx context.Context) { view, err = todo.Preview(ctx, p.space.Kernel, guard, n) })
+	return view, err
+}
+
+// explain tells how the flows are found.
+func (p *planned) explain(c *registry.Call) int {
+	text := "plan     " + p.p.Op() + ", by tuple, zone and id, guard max=10000 (default)"
+	for _, q := range p.p.Queries() {
+		var x query.Explanation
+		var err error
+		p.h.do(func(ctx context.Context) { x, err = q.Explain(ctx, p.h.learned()) })
+		c.Raise(fail(err))
+		text += "\n" + x.String()
+	}
+	return c.Return(lua.LString(text))
 }

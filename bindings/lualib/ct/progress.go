@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/lua/escape"
 )
 
 // How long a query may take before it is told how far it is, and how often.
@@ -47,4 +48,25 @@ func showProgress(w io.Writer, p *query.Progress, done <-chan struct{}, after, e
 			wait.Reset(every)
 		}
 	}
+}
+
+// applying tells a person who waits how far a plan is. stop is called when it
+// has ended.
+func (h *Host) applying(op string) (progress func(done, of int), stop func()) {
+	if !h.opt.Progress {
+		return func(int, int) {}, func() {}
+	}
+	began, last, shown := time.Now(), time.Time{}, false
+	return func(done, of int) {
+			now := time.Now()
+			if now.Sub(began) < progressAfter || now.Sub(last) < progressEvery {
+				return
+			}
+			last, shown = now, true
+			fmt.Fprintf(h.opt.Stderr, "\r\x1b[K%s: %d of %d", escape.Terminal(op), done, of)
+		}, func() {
+			if shown {
+				fmt.Fprint(h.opt.Stderr, "\r\x1b[K")
+			}
+		}
 }

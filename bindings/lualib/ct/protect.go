@@ -3,6 +3,9 @@ package ct
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -24,26 +27,55 @@ func (h *Host) me(L *lua.LState) lua.LValue {
 }
 
 // ownSession selects the flows of the connections by which the user reaches
-// this machine, one filter a connection: by the reply, which has the addresses
-// of the socket also behind a translation, or by the original direction of a
-// connection that went out from here. There are none at a local console.
+// this machine: by the reply, which has the addresses of the socket also behind a
+// translation, or by the original direction of a connection that went out from
+// here. There are none at a local console.
 func ownSession() (list []filter.Filter, err error) {
 	s, err := session.Own()
 	if err != nil {
 		return nil, undecided("%w", err)
 	}
-	if s.Partial && len(s.Connections) == 0 {
-		return nil, undecided("this machine has too many sockets to look through")
+	if s.Partial {
+		return nil, undecided("this machine has more processes or connections than are looked through")
 	}
-	for _, c := range s.Connections {
-		f, err := filter.Compile(fmt.Sprintf("tcp and (rsrc == %[1]s and rsport == %[2]d and rdst == %[3]s and rdport == %[4]d or src == %[1]s and sport == %[2]d and dst == %[3]s and dport == %[4]d)",
-			c.Local.Addr(), c.Local.Port(), c.Remote.Addr(), c.Remote.Port()), nil, env)
+	for _, text := range sessionFilters(s.Connections) {
+		f, err := filter.Compile(text, nil, env)
 		if err != nil {
 			return nil, undecided("%w", err)
 		}
 		list = append(list, f)
 	}
 	return list, nil
+}
+
+// endsPerFilter is how many connections one filter takes: as long as a filter
+// may get, with room to spare.
+const endsPerFilter = 200
+
+// sessionFilters are the filters that select connections, one for those with
+// the same end on this machine: most flows differ from that end, and are passed
+// by at the first word.
+func sessionFilters(all []session.Connection) (texts []string) {
+	remotes := make(map[netip.AddrPort][]netip.AddrPort)
+	var locals []netip.AddrPort
+	for _, c := range all {
+		if len(remotes[c.Local]) == 0 {
+			locals = append(locals, c.Local)
+		}
+		remotes[c.Local] = append(remotes[c.Local], c.Remote)
+	}
+	for _, local := range locals {
+		for some := range slices.Chunk(remotes[local], endsPerFilter) {
+			reply, orig := make([]string, len(some)), make([]string, len(some))
+			for i, remote := range some {
+				reply[i] = fmt.Sprintf("rdport == %d and rdst == %s", remote.Port(), remote.Addr())
+				orig[i] = fmt.Sprintf("dport == %d and dst == %s", remote.Port(), remote.Addr())
+			}
+			texts = append(texts, fmt.Sprintf("tcp and (rsport == %[1]d and rsrc == %[2]s and (%[3]s) or sport == %[1]d and src == %[2]s and (%[4]s))",
+				local.Port(), local.Addr(), strings.Join(reply, " or "), strings.Join(orig, " or ")))
+		}
+	}
+	return texts
 }
 
 // undecided is the error of a guard that does not know what to protect.
@@ -70,22 +102,22 @@ type own struct {
 }
 
 // protection is what a plan may not touch in a namespace.
-func (h *Host) protection(c *registry.Call, p *plan.Plan, space *query.Space) plan.Protection {
+func (h *Host) protection(p *plan.Plan, space *query.Space) (guard plan.Protection, err error) {
+	guard.World = h.hosting(space).look()
 	if !p.Touches() {
-		return plan.Protection{}
+		return guard, nil
 	}
-	guard := plan.Protection{Filters: h.run.protected, Flows: query.New(&query.Flows{Spaces: []*query.Space{space}}),
-		World: h.hosting(space).look()}
+	guard.Filters = h.run.protected
 	if h.opt.NoGuard {
-		return guard
+		return guard, nil
 	}
 	mine := &h.run.own
 	if mine.at.IsZero() || time.Since(mine.at) > sessionLasts {
-		var err error
-		mine.filters, err = ownSession()
-		c.Raise(fail(err))
+		if mine.filters, err = ownSession(); err != nil {
+			return guard, fail(err)
+		}
 		mine.at = time.Now()
 	}
 	guard.Filters = append(guard.Filters[:len(guard.Filters):len(guard.Filters)], mine.filters...)
-	return guard
+	return guard, nil
 }

@@ -105,7 +105,7 @@ func TestThousandFlows(t *testing.T) {
 		local r = flows:where{mark = {1, 18}}:delete():apply()
 		assert(r.applied == 500, tostring(r))`)
 	agree(500)
-	must(t, ns, `assert(ct.flush{yes = true}:apply().applied == 1); assert(#flows == 0)`)
+	must(t, ns, `assert(ct.flush{yes = true}:apply().applied == 500); assert(#flows == 0)`)
 	if rows := listed(t, ns); len(rows) != 0 {
 		t.Errorf("%d flows left", len(rows))
 	}
@@ -124,7 +124,7 @@ func TestFlowSurface(t *testing.T) {
 		print(ct.get{proto = "tcp", src = "10.0.0.1", dst = "192.0.2.1", sport = 4001, dport = 443})
 		print(flows:where{proto = "icmp"}:first().icmp_id, flows:where{zone = 7}:first().src)
 		print(f:get() == f, f:update{timeout = "2h"}:apply().applied, f:get().timeout > 7000)
-		print(#flows:list(), flows:limit(2):count(), #flows:where{family = 6}:delete():preview())
+		print(#flows:list(), flows:limit(2):count(), flows:where{family = 6}:delete().n)
 		local n = 0
 		for x in flows:iter() do n = n + 1 end
 		print(n, f:delete():apply().applied, f:delete():apply().gone, f:get())
@@ -224,7 +224,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{`flows:where(ct.all):update{mark = "1/0"}:apply()`, 2, "mask"},
 		{`flows:where(ct.all):update{status = "EXPECTED"}:apply()`, 2, "cannot be set"},
 		{`flows:where(ct.all):update{helper = "ftp"}:apply()`, 2, "helper"},
-		{`flows:where(ct.all):update{labels = {128}}:apply()`, 2, "out of range 0 to 127"},
+		{`flows:where(ct.all):update{labels = {128}}:apply()`, 2, "no label"},
 		{`ct.flush():apply()`, 2, "yes = true"},
 		{`ct.flush{yes = false}:apply()`, 2, "yes = true"},
 		{`ct.create{proto = "udp", src = "10.0.0.1", dst = "fd00::1", sport = 1, dport = 2, timeout = 5}:apply()`, 2, "different families"},
@@ -336,7 +336,7 @@ func TestPlansOfQueries(t *testing.T) {
 	must(t, ns, `
 		for i = 1, 20 do ct.create{proto = "udp", src = "10.0.0." .. i, dst = "10.0.1.1", sport = i, dport = i % 2 + 53, timeout = 600 + i}:apply() end
 		assert(flows:where(function(sport) return sport > 15 end):delete():apply().applied == 5)
-		assert(flows:where("udp"):top(3, "timeout"):delete():preview()[1].sport == 15)
+		assert(flows:where("udp"):top(3, "timeout"):delete():preview().flows[1].sport == 15)
 		assert(flows:where("udp"):top(3, "timeout"):delete():apply().applied == 3)
 		assert(flows:max("timeout") <= 612 and #flows == 12)
 		assert((flows:where("dport == 53") - flows:where("sport == 2")):update{mark = 7}:apply().applied == 5)

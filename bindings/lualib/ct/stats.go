@@ -2,7 +2,9 @@ package ct
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -144,15 +146,47 @@ var sysModule = registry.NewModule[*Host]("sys", "the sysctls of connection trac
 		c.Raise(fail(err))
 		_, err = k.Parse(text)
 		c.Raise(fail(err))
-		return h.plan(c, plan.Act("set", key+" = "+text, func() error {
-			if h.opt.ReadOnly {
-				return conntrack.ErrReadOnly
-			}
-			_, err := h.sysctl.Set(key, text)
-			return err
-		}), nil)
+		return h.plan(c, plan.Act("set", key+" = "+text, h.setting(k.Name, text)), nil)
 	}).
 	Example(`ct> sys.set("nf_conntrack_udp_timeout", "1m"):apply()
 set: 1 matched, 1 applied in ...
 ct> sys.get("nf_conntrack_udp_timeout")
 60`)
+
+// setting is the change of a sysctl.
+func (h *Host) setting(key, text string) plan.Action {
+	return plan.Action{N: 1,
+		Do: func(context.Context) (plan.Counts, error) {
+			if h.opt.ReadOnly {
+				return plan.Counts{}, conntrack.ErrReadOnly
+			}
+			if _, err := h.sysctl.Set(key, text); err != nil {
+				return plan.Counts{}, err
+			}
+			return plan.Counts{Applied: 1}, nil
+		},
+		Undo: func() (plan.Note, error) {
+			was, err := h.sysctl.Get(key)
+			if err != nil {
+				return plan.Note{}, err
+			}
+			data, err := json.Marshal(sysctlNote{key, was})
+			return plan.Note{Kind: "sysctl", Data: data}, err
+		},
+	}
+}
+
+// sysctlNote is what the journal keeps of a changed sysctl.
+type sysctlNote struct {
+	Key string `json:"key"`
+	Was int64  `json:"was"`
+}
+
+// revertSysctl gives a sysctl the value that it had.
+func (h *Host) revertSysctl(note plan.Note) (plan.Action, error) {
+	var n sysctlNote
+	if err := json.Unmarshal(note.Data, &n); err != nil {
+		return plan.Action{}, err
+	}
+	return h.setting(n.Key, strconv.FormatInt(n.Was, 10)), nil
+}

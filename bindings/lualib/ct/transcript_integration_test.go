@@ -21,7 +21,7 @@ func prompt(t *testing.T, ns *netns.NS, stdout io.Writer, opt Options, scripts .
 	v.Tasks.Lock()
 	defer v.Tasks.Unlock()
 	v.OpenTasks()
-	opt.NS, opt.Stdout, opt.Stderr = ns, stdout, stdout
+	opt.NS, opt.Stdout, opt.Stderr, opt.Journal = ns, stdout, stdout, t.TempDir()
 	h := Open(v, opt)
 	t.Cleanup(func() { _ = h.Close() })
 	for _, source := range scripts {

@@ -154,7 +154,11 @@ func (p *Program) evaluate(ctx context.Context, opt *options, name, dir, source 
 	}
 	err = h.Run(name, source)
 	if err == nil {
+		h.ct.Unattended()
 		err = h.Wait()
+	}
+	for _, line := range h.ct.Unused() {
+		fmt.Fprintf(p.Stderr, "ctsh: %s\n", line)
 	}
 	err = h.finish(p, err)
 	if closeErr := h.close(); err == nil {

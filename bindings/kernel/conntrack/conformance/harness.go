@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) World) {
 		{"proto", protoTests}, {"nat", natTests}, {"zone", zoneTests}, {"label", labelTests},
 		{"helper", helperTests}, {"filter", filterTests}, {"flush", flushTests}, {"id", idTests},
 		{"dump", dumpTests}, {"expect", expectTests}, {"send", sendTests}, {"event", eventTests},
+		{"fetch", fetchTests}, {"flush that tells", echoTests},
 		{"policy", policyTests}, {"packet", packetTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -224,6 +224,14 @@ func (s *plainSocket) Receive(b []byte) (int, error) {
 	}
 }
 
+func (s *plainSocket) ReceiveMany(msgs []conntrack.Datagram) (n int, err error) {
+	msgs[0].N, err = s.Receive(msgs[0].Buf)
+	return 1, err
+}
+
+func (*plainSocket) PortID() uint32          { return 0 }
+func (*plainSocket) SetReadBuffer(int) error { return nil }
+
 func (s *plainSocket) SetDeadline(t time.Time) error {
 	s.deadline = t
 	return nil

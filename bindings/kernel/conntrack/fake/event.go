@@ -135,8 +135,8 @@ func (e *ear) Close() error {
 	return nil
 }
 
-// emit reports what happened to a flow. It is false where a reliable listener
-// had no room; then a destroy must be tried again, and other news come with
+// emit reports what happened to a flow. It is false where a reliable listener,
+// or who asked for an echo, had no room; then a destroy must be tried again, and other news come with
 // the next event of the flow.
 func (k *Kernel) emit(f *flow, what events, by origin) bool {
 	if !f.ext.events {
@@ -200,7 +200,8 @@ func (k *Kernel) eventBody(m *message, f *flow, what events) {
 }
 
 // broadcast sends an event to all who listen but the one that caused it and
-// asked for an echo, who gets a copy of its own.
+// asked for an echo, who gets a copy of its own. It is false where that one or
+// a reliable listener had no room.
 func (k *Kernel) broadcast(kind conntrack.EventKind, b []byte, by origin, pass func(*ear) bool) bool {
 	delivered := true
 	for _, e := range k.ears {
@@ -216,8 +217,8 @@ func (k *Kernel) broadcast(kind conntrack.EventKind, b []byte, by origin, pass f
 			delivered = false
 		}
 	}
-	if by.echo != nil {
-		by.echo.put(b, eventCost)
+	if by.echo != nil && !by.echo.store(b, eventCost) {
+		delivered = false
 	}
 	return delivered
 }

@@ -8,6 +8,7 @@ type faults struct {
 	late      int // sends
 	cutNext   int // datagrams
 	fail      int // datagram of a dump, counted down
+	noRoom    int // answer, counted down
 	change    int // likewise, where changeBy runs
 	changeBy  func(*Kernel)
 }
@@ -65,6 +66,23 @@ func (f *faults) cut() bool {
 	if f.cutNext > 0 {
 		f.cutNext--
 		return true
+	}
+	return false
+}
+
+// LoseAnswer loses the n-th answer (from 1) that is made from now on, echoes
+// and the datagrams of dumps included, with the ENOBUFS of an overrun. What
+// comes before the queue is empty is lost too.
+func (k *Kernel) LoseAnswer(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.faults.noRoom = n
+}
+
+func (f *faults) loseAnswer() bool {
+	if f.noRoom > 0 {
+		f.noRoom--
+		return f.noRoom == 0
 	}
 	return false
 }

@@ -179,6 +179,15 @@ func (s *socket) answer(b []byte) bool {
 	if len(b) > 160 {
 		cost = align(len(b)) + 768
 	}
+	return s.store(b, cost)
+}
+
+// store queues a datagram unless it is to be lost.
+func (s *socket) store(b []byte, cost int) bool {
+	if s.k.faults.loseAnswer() {
+		s.overflow()
+		return false
+	}
 	return s.put(b, cost)
 }
 
@@ -187,30 +196,75 @@ func (s *socket) Receive(b []byte) (int, error) {
 	s.k.mu.Lock()
 	defer s.k.mu.Unlock()
 	s.offered = max(s.offered, min(len(b), dumpSize))
+	msg, err := s.first()
+	if err != nil {
+		return 0, err
+	}
+	n := copy(b, msg)
+	if s.k.faults.cut() {
+		return min(n, len(msg)/2), conntrack.ErrTruncated
+	}
+	if len(msg) > len(b) {
+		return n, conntrack.ErrTruncated
+	}
+	return n, nil
+}
+
+// first takes the datagram that comes next, when there is one.
+func (s *socket) first() ([]byte, error) {
 	for {
 		msg, err := s.take()
-		if err != nil {
-			return 0, err
-		}
 		if msg != nil {
 			s.continueDump()
-			if cut := s.k.faults.cut(); len(msg) > len(b) || cut {
-				n := copy(b, msg)
-				if cut {
-					n = min(n, len(msg)/2)
-				}
-				return n, conntrack.ErrTruncated
-			}
-			return copy(b, msg), nil
+		}
+		if msg != nil || err != nil {
+			return msg, err
 		}
 		if err := s.wait(); err != nil {
 			for _, b := range s.late {
 				s.answer(b)
 			}
 			s.late = nil
-			return 0, err
+			return nil, err
 		}
 	}
+}
+
+// ReceiveMany implements conntrack.Socket.
+func (s *socket) ReceiveMany(msgs []conntrack.Datagram) (int, error) {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	msg, err := s.first()
+	if err != nil {
+		return 0, err
+	}
+	for n := 0; ; n++ {
+		d := &msgs[n]
+		copy(d.Buf, msg)
+		d.N, d.NSID = len(msg), -1
+		if s.k.faults.cut() {
+			d.N = len(d.Buf) + 1
+		}
+		if n+1 == len(msgs) || s.overrun || len(s.msgs) == 0 {
+			return n + 1, nil
+		}
+		if msg, err = s.take(); err != nil {
+			return n + 1, nil
+		}
+		s.continueDump()
+	}
+}
+
+// PortID implements conntrack.Socket.
+func (s *socket) PortID() uint32 { return s.portID }
+
+// SetReadBuffer implements conntrack.Socket. The kernel counts twice what is
+// asked for.
+func (s *socket) SetReadBuffer(n int) error {
+	s.k.mu.Lock()
+	defer s.k.mu.Unlock()
+	s.limit = 2 * n
+	return nil
 }
 
 // SetDeadline implements conntrack.Socket.

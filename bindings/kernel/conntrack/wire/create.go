@@ -22,6 +22,10 @@ type Create struct {
 	// that is not the inverse makes a flow that looks translated and is not
 	// (it lacks the NAT status, and packets are not rewritten).
 	SrcNAT, DstNAT *NAT
+	// Untranslated is the reply tuple that SrcNAT and DstNAT begin with where it
+	// is not the inverse of Entry.Orig: what they cannot translate, such as the
+	// keys of GRE, then stands in it as it is to be in the end.
+	Untranslated Tuple
 	// TCPMask says which TCP flags of Entry to set, by direction; flags read
 	// from the kernel come with mask 0, which would set none.
 	TCPMask [2]TCPFlags
@@ -47,6 +51,9 @@ func (c *Create) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
 		inv, ok := e.Orig.Invert()
 		if !ok && e.Orig.check() == "" {
 			return b, &FieldError{c.Op(), "reply tuple", "this ICMP type has no answer"}
+		}
+		if !c.Untranslated.IsZero() {
+			inv = c.Untranslated
 		}
 		inv.Zone = reply.Zone
 		if reply.IsZero() {

@@ -30,9 +30,13 @@ func (Get) Op() string { return "get flow" }
 func (g Get) Target() Tuple { return g.Key.Tuple }
 func (Get) sealed()         {}
 
+// Check tells whether the kernel can be asked for the flow, before anything is
+// sent: nil, or the [*FieldError] that Append would return.
+func (g Get) Check() error { return g.Key.check(g.Op()) }
+
 // Append implements Request.
 func (g Get) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
-	if err := g.Key.check(g.Op()); err != nil {
+	if err := g.Check(); err != nil {
 		return b, err
 	}
 	msg := uint8(MsgGet)

@@ -120,3 +120,37 @@ func (u *Update) check() error {
 	}
 	return nil
 }
+
+// ReadUpdate reads the message of an [Update], as [Update.Append] makes it: what
+// it names, and mark, timeout, labels, status and helper of what it changes.
+// Status is the whole word that was sent.
+func ReadUpdate(msg []byte) (u Update, err error) {
+	var v View
+	if err := v.Reset(msg); err != nil {
+		return u, err
+	}
+	var f Flow
+	v.Flow(&f)
+	u.Key = f.Key()
+	if value, ok := v.Mark(); ok {
+		u.Mark = &Masked32{value, ^uint32(0)}
+		if mask, ok := v.uint32(AttrMarkMask); ok {
+			u.Mark.Mask = mask
+		}
+	}
+	if sec, ok := v.Timeout(); ok {
+		u.Timeout = &sec
+	}
+	if l, ok := v.Labels(); ok {
+		u.Labels = &l
+		if p := v.attr(AttrLabelsMask); len(p) == 16 {
+			mask := labelsFrom([16]byte(p))
+			u.LabelMask = &mask
+		}
+	}
+	u.Status, _ = v.Status()
+	if name, ok := v.Helper(); ok && len(name) == 0 {
+		u.DropHelper = true
+	}
+	return u, nil
+}

@@ -1,0 +1,64 @@
+package journal
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+)
+
+// prune removes journals that are too many, and what belonged to journals that
+// are gone. What cannot be removed stays: that is no reason not to work. It is
+// called under the lock of the directory.
+func (s *Store) prune(d Folder, names []string, undoes string) {
+	ids := idsOf(names)
+	var total int64
+	for i, id := range ids {
+		total += sizeOf(d, id+suffix)
+		// The newest stays however large it is: the next small change must not
+		// cost the way back from a large one.
+		if i == 0 || i < s.keep-1 && total <= s.bytes || id == undoes {
+			continue
+		}
+		if s.remove(d, id) {
+			ids[i] = ""
+		}
+	}
+	// The journal goes before its mark, so that a crash in between leaves no
+	// journal that seems not to be undone.
+	for _, name := range names {
+		if id, kind, ok := split(name); ok && kind != suffix && (kind == newSuffix || !slices.Contains(ids, id)) {
+			_ = d.Remove(name)
+		}
+	}
+}
+
+// sizeOf is the length of a file, 0 where it cannot be told.
+func sizeOf(d Folder, name string) int64 {
+	f, err := d.Open(name)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// remove removes a journal that nobody writes or reads, and tells whether it is
+// gone.
+func (s *Store) remove(d Folder, id string) bool {
+	f, err := d.Open(id + suffix)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if own(f, filepath.Join(s.dir, id+suffix), fs.FileMode(0)) != nil {
+		return false
+	}
+	if free, err := f.TryLock(true); err != nil || !free {
+		return false
+	}
+	return d.Remove(id+suffix) == nil
+}

@@ -1,0 +1,225 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/ctsh/ctsh/bindings/engine/record"
+)
+
+// Change is one change that happened, or may have.
+type Change struct {
+	Kind    Kind
+	Payload []byte // good during the call that it is given to
+	At      Moment // when it was about to be made
+	// Settled tells that it was noted what became of the batch. Of one that was
+	// not, any part may have happened, or none.
+	Settled bool
+}
+
+// Reader gives the changes of one journal. The journal stays, whatever else is
+// begun, until it is closed. It is for one goroutine.
+type Reader struct {
+	file     File
+	path     string
+	contents *contents
+	rd       record.Reader
+	list     []Change
+	arena    []byte // payloads of list
+}
+
+// Read opens a journal whose writer has ended, or died. A beginning of its ID is
+// enough where no other has the same. "" is the newest that holds changes, was
+// not undone yet, and is no undo itself, whatever boot and namespace it is of:
+// comparing those is for the caller.
+//
+// Errors: an [*UnknownError], an [*AmbiguousError], a [*BusyError], an
+// [*UnsafeError]; a [*record.FormatError], or a [*record.DamageError] where not
+// even the header is good; an [*Error] for the disk's. "" has the error of the
+// newest one that is not undone, and never falls back on one before it.
+func (s *Store) Read(id string) (*Reader, error) {
+	d, names, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		return nil, &UnknownError{ID: id}
+	}
+	defer d.Close()
+	ids := idsOf(names)
+	if id == "" {
+		return s.newest(d, ids, s.marks(d, names))
+	}
+	if id, err = find(id, ids); err != nil {
+		return nil, err
+	}
+	return s.read(d, id)
+}
+
+// newest opens the journal that an undo without an ID means.
+func (s *Store) newest(d Folder, ids []string, m marks) (*Reader, error) {
+	for _, id := range ids {
+		if m.undone(id) != nil {
+			continue
+		}
+		r, err := s.read(d, id)
+		var damage *record.DamageError
+		switch {
+		case errors.As(err, &damage) && damage.Records == 0 && damage.Reason == record.CutShort:
+			continue // its process died before it had a header, let alone a change
+		case err != nil: // an older one is not what was meant
+			return nil, fmt.Errorf("%w; to undo an older journal name it", err)
+		}
+		if r.contents.header.Undoes == "" && r.Len() > 0 {
+			return r, nil
+		}
+		_ = r.Close()
+	}
+	return nil, &UnknownError{Known: ids}
+}
+
+// look opens the directory and lists it. The Folder is nil where there is none.
+func (s *Store) look() (Folder, []string, error) {
+	d, err := s.open(false)
+	if isNotExist(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := d.Names()
+	if err != nil {
+		_ = d.Close()
+		return nil, nil, &Error{"list", s.dir, err}
+	}
+	return d, names, nil
+}
+
+// read opens the journal of an ID, and reads all but its payloads.
+func (s *Store) read(d Folder, id string) (*Reader, error) {
+	r, live, err := s.scan(d, id)
+	if err == nil && live {
+		err = &BusyError{id, r.contents.header.PID}
+	}
+	if err == nil && r.contents.header.ID == "" {
+		err = fmt.Errorf("journal %s: %w", id, r.contents.damage)
+	}
+	if err != nil {
+		if r != nil {
+			_ = r.Close()
+		}
+		return nil, err
+	}
+	return r, nil
+}
+
+// scan opens and reads a file, and tells whether it is being written.
+func (s *Store) scan(d Folder, id string) (r *Reader, live bool, err error) {
+	path := filepath.Join(s.dir, id+suffix)
+	f, err := d.Open(id + suffix)
+	if err != nil {
+		return nil, false, readError(path, err)
+	}
+	r = &Reader{file: f, path: path}
+	if err := own(f, path, fs.FileMode(0)); err != nil {
+		return r, false, err
+	}
+	free, err := f.TryLock(false)
+	if err != nil {
+		return r, false, &Error{"lock", path, err}
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return r, false, &Error{"look at", path, err}
+	}
+	if r.contents, err = scan(f, info.Size(), id); err != nil {
+		err = fmt.Errorf("journal %s: %w", id, err)
+	}
+	return r, !free, err
+}
+
+// Header is what the journal begins with.
+func (r *Reader) Header() Header { return r.contents.header }
+
+// Len is how many changes happened or may have.
+func (r *Reader) Len() int {
+	n := 0
+	for i := range r.contents.batches {
+		n += r.contents.batches[i].happened()
+	}
+	return n
+}
+
+// Outcome is how the change ended; ok is false where its process died, or could
+// not write it.
+func (r *Reader) Outcome() (o Outcome, ok bool) {
+	if r.contents.outcome == nil {
+		return Outcome{}, false
+	}
+	return *r.contents.outcome, true
+}
+
+// Damage is nil, or says where the good part ends. All that the Reader gives is
+// of the good part.
+func (r *Reader) Damage() *record.DamageError { return r.contents.damage }
+
+// Each calls fn for the changes in the order they were made. An error of fn ends
+// it and is returned; an [*Error] says that the file cannot be read again.
+func (r *Reader) Each(fn func(Change) error) error {
+	for i := range r.contents.batches {
+		if err := r.load(&r.contents.batches[i]); err != nil {
+			return err
+		}
+		for _, c := range r.list {
+			if err := fn(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Back is Each from the last change to the first, the order to take them back
+// in: what was changed twice comes to be as it was before the first time.
+func (r *Reader) Back(fn func(Change) error) error {
+	for i := len(r.contents.batches) - 1; i >= 0; i-- {
+		if err := r.load(&r.contents.batches[i]); err != nil {
+			return err
+		}
+		for j := len(r.list) - 1; j >= 0; j-- {
+			if err := fn(r.list[j]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// load reads the changes of a batch.
+func (r *Reader) load(b *batch) error {
+	r.list = r.list[:0]
+	if cap(r.arena) < b.bytes {
+		r.arena = make([]byte, 0, b.bytes)
+	}
+	r.arena = r.arena[:0]
+	r.rd.Restart(io.NewSectionReader(r.file, b.offset, b.end-b.offset), b.offset, b.records)
+	for i := range b.n {
+		_, payload, err := r.rd.Next()
+		if err != nil {
+			return &Error{"read again", r.path, err}
+		}
+		if b.not != nil && b.not[i] {
+			continue
+		}
+		from := len(r.arena)
+		r.arena = append(r.arena, payload...)
+		r.list = append(r.list, Change{b.kind, r.arena[from:len(r.arena):len(r.arena)], b.at, b.settled})
+	}
+	return nil
+}
+
+// Close gives the journal free.
+func (r *Reader) Close() error { return r.file.Close() }

@@ -1,0 +1,154 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// directStep is requests that need no look at the table: new flows,
+// expectations, timeout policies.
+type directStep struct {
+	op   string
+	reqs []wire.Request
+}
+
+func (s *directStep) words() (op, target string) {
+	if len(s.reqs) != 1 {
+		return s.op, fmt.Sprintf("%d requests", len(s.reqs))
+	}
+	if t := s.reqs[0].Target(); !t.IsZero() {
+		target = t.String()
+	}
+	return s.op, target
+}
+
+// find implements step.
+func (s *directStep) find(_ context.Context, a *application) (job, error) {
+	a.made += len(s.reqs)
+	return s, nil
+}
+
+// run implements job.
+func (s *directStep) run(ctx context.Context, a *application) error {
+	if len(s.reqs) == 1 {
+		return s.runOne(ctx, a)
+	}
+	var undone []int
+	begin := 0
+	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, _ *conntrack.Error) { undone = append(undone, n-begin) }))
+	if err != nil {
+		return err
+	}
+	for ; begin < len(s.reqs) && err == nil; begin += window {
+		part := s.reqs[begin:min(begin+window, len(s.reqs))]
+		undone = undone[:0]
+		if err = a.pace.wait(ctx, len(part)); err == nil {
+			err = a.log.intend(journal.Create, nil, part, nil)
+		}
+		for i := 0; i < len(part) && err == nil; i++ {
+			err = b.Add(part[i])
+		}
+		if err == nil {
+			err = b.Flush()
+		}
+		if bad := a.log.settle(undone); err == nil {
+			err = bad
+		}
+		a.opt.Progress(begin+len(part), len(s.reqs))
+	}
+	exists := a.res.Exists
+	err = a.close(b, err)
+	// What was to be made and is there already is a failure here.
+	a.res.Failed, a.res.Exists = a.res.Failed+a.res.Exists-exists, exists
+	return err
+}
+
+// runOne sends a single request; its refusal is an error of the plan.
+func (s *directStep) runOne(ctx context.Context, a *application) error {
+	if err := a.log.intend(journal.Create, nil, s.reqs, nil); err != nil {
+		return err
+	}
+	err := a.k.Do(ctx, s.reqs[0])
+	if err == nil {
+		a.res.Applied++
+		return nil
+	}
+	var refused *conntrack.Error
+	if errors.As(err, &refused) {
+		a.res.refuse(refused)
+		if bad := a.log.settle([]int{0}); bad != nil {
+			return errors.Join(err, bad)
+		}
+	}
+	return err
+}
+
+// Action is a change outside the tables of connection tracking: a sysctl, the
+// elements of a set.
+type Action struct {
+	// N is how many things it changes.
+	N int
+	// Do makes the change. The counts are about the N things.
+	Do func(context.Context) (Counts, error)
+	// Undo is what the journal keeps of it, so that it can be taken back; nil
+	// where it cannot.
+	Undo func() (Note, error)
+}
+
+// Note says how an Action is taken back: the kind of it, and its data, for who
+// made the Action.
+type Note struct {
+	Kind string          `json:"kind"`
+	Data json.RawMessage `json:"data"`
+}
+
+// Counts are what became of an Action.
+type Counts struct {
+	Applied, Gone, Exists int
+	Errors                []*conntrack.Error // one for each that failed
+}
+
+// actStep is an Action as a step.
+type actStep struct {
+	op, target string
+	act        Action
+}
+
+func (s *actStep) words() (op, target string) { return s.op, s.target }
+
+// find implements step.
+func (s *actStep) find(_ context.Context, a *application) (job, error) {
+	a.made += s.act.N
+	return s, nil
+}
+
+// run implements job.
+func (s *actStep) run(ctx context.Context, a *application) error {
+	if s.act.Undo != nil {
+		note, err := s.act.Undo()
+		if err == nil {
+			err = a.log.note(note)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	got, err := s.act.Do(ctx)
+	a.res.Applied, a.res.Gone, a.res.Exists = a.res.Applied+got.Applied, a.res.Gone+got.Gone, a.res.Exists+got.Exists
+	for _, e := range got.Errors {
+		a.res.refuse(e)
+	}
+	if err != nil {
+		a.res.Failed += s.act.N - got.Applied - got.Gone - got.Exists - len(got.Errors)
+		if got.Applied == 0 && s.act.Undo != nil {
+			return errors.Join(err, a.log.settle([]int{0}))
+		}
+	}
+	return err
+}

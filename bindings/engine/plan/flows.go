@@ -1,0 +1,301 @@
+package plan
+
+import (
+	"context"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/snapshot"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// flowStep does something to each of some flows.
+type flowStep struct {
+	effect
+	target string
+	query  *query.Query // the flows to find when applied, or
+	flows  []wire.Flow  // the flows
+}
+
+func (s *flowStep) words() (op, target string) { return s.effect.words(), s.target }
+
+// find implements step.
+func (s *flowStep) find(ctx context.Context, a *application) (job, error) {
+	found, protected, err := s.collect(ctx, &a.opt.Guard, a.opt.most()+1-a.touched)
+	if err != nil {
+		return nil, err
+	}
+	a.touched += found.n
+	a.res.Protected += protected
+	if _, is := s.effect.(zero); is {
+		return &zeroJob{found}, nil
+	}
+	return &flowJob{step: s, found: found}, nil
+}
+
+// collect finds up to most of the flows to act on, and counts those that are
+// left out.
+func (s *flowStep) collect(ctx context.Context, guard *Protection, most int) (found *pages, protected int, err error) {
+	found = &pages{}
+	row := guard.row()
+	for i := range s.flows {
+		if row.ResetFlow(&s.flows[i]); guard.Covers(row) {
+			protected++
+		} else {
+			found.add(&s.flows[i])
+		}
+	}
+	if s.query == nil || most <= 0 {
+		return found, protected, nil
+	}
+	_, err = s.query.Each(ctx, func(r *field.Row) error {
+		if guard.Covers(r) {
+			protected++
+			return nil
+		}
+		if found.add(&r.Need(field.PartFlow).Flow); found.n == most {
+			return conntrack.ErrStop
+		}
+		return nil
+	})
+	return found, protected, err
+}
+
+// flowJob changes the flows that were found.
+type flowJob struct {
+	step  *flowStep
+	found *pages
+}
+
+// window is how many flows are read again, taken down and changed at once. It
+// bounds the time between the look at a flow and its change.
+const window = 256
+
+// looked is a window of flows as they are now.
+type looked struct {
+	found, now []wire.Flow
+	raw        [][]byte // what the kernel said of each
+	buf        []byte   // holds raw
+	gone       int
+	changed    int
+	protected  int
+	err        error
+}
+
+// run implements job. While one window of flows is changed the next is read.
+func (j *flowJob) run(ctx context.Context, a *application) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next, free := make(chan *looked), make(chan *looked, 2)
+	free <- &looked{}
+	free <- &looked{}
+	go func() {
+		defer close(next)
+		for flows := range j.found.windows(a.pace.portion(window)) {
+			w := <-free
+			if w.err = a.pace.wait(ctx, len(flows)); w.err == nil {
+				w.err = j.look(ctx, a, flows, w)
+			}
+			select {
+			case next <- w:
+			case <-ctx.Done():
+				return
+			}
+			if w.err != nil {
+				return
+			}
+		}
+	}()
+	err := j.send(ctx, a, next, free)
+	cancel(context.Canceled)
+	for range next { // the reader may be about to hand over
+	}
+	return err
+}
+
+// look reads flows again and sorts out those that are not to be changed.
+func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w *looked) error {
+	*w = looked{found: w.found[:0], now: w.now[:0], raw: w.raw[:0], buf: w.buf[:0]}
+	keys := make([]wire.Key, len(flows))
+	for i := range flows {
+		keys[i] = flows[i].Key()
+	}
+	still := func(*wire.View) bool { return true }
+	if q := j.step.query; q != nil {
+		still = q.Recheck()
+	}
+	row := a.opt.Guard.row()
+	var ends []int
+	err := a.k.Fetch(ctx, keys, false, func(i int, v *wire.View) error {
+		if v == nil {
+			w.gone++
+			return nil
+		}
+		var now wire.Flow
+		v.Flow(&now)
+		if !same(&flows[i], &now) || !still(v) {
+			w.changed++
+			return nil
+		}
+		if row.Reset(v); a.opt.Guard.Covers(row) {
+			w.protected++
+			return nil
+		}
+		w.found, w.now = append(w.found, flows[i]), append(w.now, now)
+		w.buf = append(w.buf, v.Raw()...)
+		ends = append(ends, len(w.buf))
+		return nil
+	})
+	begin := 0
+	for _, end := range ends { // the buffer does not move any more
+		w.raw = append(w.raw, w.buf[begin:end])
+		begin = end
+	}
+	return err
+}
+
+// same tells whether a flow is the one that was found, not made anew with the
+// same addresses: by id, and by start time where that is known, since a flow
+// that is made anew often gets the id of the old one.
+func same(found, now *wire.Flow) bool {
+	return (!found.Has(wire.HasID) || !now.Has(wire.HasID) || found.ID == now.ID) &&
+		(!found.Has(wire.HasStart) || !now.Has(wire.HasStart) || found.Start == now.Start)
+}
+
+// send takes each window down and changes its flows.
+func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked, free chan<- *looked) error {
+	var undone []int // of the window at hand, by their number in it
+	sent, order := 0, []int(nil)
+	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, _ *conntrack.Error) { undone = append(undone, order[n-sent]) }))
+	if err != nil {
+		return err
+	}
+	for w := range next {
+		a.res.Gone, a.res.Changed, a.res.Protected = a.res.Gone+w.gone, a.res.Changed+w.changed, a.res.Protected+w.protected
+		if err = w.err; err != nil {
+			break
+		}
+		undone, order = undone[:0], order[:0]
+		var reqs []wire.Request
+		for i := range w.now {
+			req, bad := j.step.request(&w.found[i], &w.now[i])
+			if bad != nil {
+				err = bad
+				break
+			}
+			if req == nil {
+				a.res.Changed++
+				continue
+			}
+			reqs, order = append(reqs, req), append(order, i)
+		}
+		if err == nil {
+			err = j.window(a, b, w, reqs, order)
+		}
+		if bad := a.log.settle(undone); err == nil {
+			err = bad
+		}
+		if err != nil {
+			break
+		}
+		sent += len(reqs)
+		a.opt.Progress(sent, j.found.n)
+		free <- w
+	}
+	return a.close(b, err)
+}
+
+// window takes down what is about to be changed, and sends it.
+func (j *flowJob) window(a *application, b *conntrack.Batch, w *looked, reqs []wire.Request, order []int) error {
+	if err := a.log.intend(j.step.kind(), w.raw, reqs, order); err != nil {
+		return err
+	}
+	for _, req := range reqs {
+		if err := b.Add(req); err != nil {
+			return err
+		}
+	}
+	return b.Flush()
+}
+
+// close ends a batch and moves its totals into the result.
+func (a *application) close(b *conntrack.Batch, err error) error {
+	got, closeErr := b.Close()
+	r := a.res
+	r.Applied, r.Gone, r.Exists = r.Applied+got.Applied, r.Gone+got.Gone, r.Exists+got.Exists
+	r.Failed, r.Unknown = r.Failed+got.Failed, r.Unknown+got.Unknown
+	r.Errors = append(r.Errors, got.Errors...)
+	r.Errors = r.Errors[:min(len(r.Errors), conntrack.MaxErrors)]
+	if err != nil {
+		return err
+	}
+	return closeErr
+}
+
+// verify implements verifier.
+func (j *flowJob) verify(ctx context.Context, a *application) error {
+	u, updates := j.step.effect.(update)
+	if _, deletes := j.step.effect.(deletion); !deletes && !updates {
+		return nil
+	}
+	for flows := range j.found.windows(window) {
+		keys := make([]wire.Key, len(flows))
+		for i := range flows {
+			keys[i] = flows[i].Key()
+		}
+		err := a.k.Fetch(ctx, keys, false, func(_ int, v *wire.View) error {
+			var now wire.Flow
+			if v != nil {
+				v.Flow(&now)
+			}
+			if (v != nil) && (!updates || !u.to.did(&now)) {
+				a.res.Back++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// zero resets counters.
+type zero struct{ effect }
+
+func (zero) words() string { return "zero the counters of" }
+
+// zeroJob reads and resets the counters of the flows that were found.
+type zeroJob struct{ found *pages }
+
+// run implements job. A flow that was made anew meanwhile is reset too: what it
+// had counted is in its row.
+func (j *zeroJob) run(ctx context.Context, a *application) error {
+	a.res.Rows = snapshot.New(a.opt.Guard.World)
+	row := a.opt.Guard.row()
+	for flows := range j.found.windows(a.pace.portion(window)) {
+		if err := a.pace.wait(ctx, len(flows)); err != nil {
+			return err
+		}
+		keys := make([]wire.Key, len(flows))
+		for i := range flows {
+			keys[i] = flows[i].Key()
+		}
+		err := a.k.Fetch(ctx, keys, true, func(_ int, v *wire.View) error {
+			if v == nil {
+				a.res.Gone++
+				return nil
+			}
+			row.Reset(v)
+			a.res.Rows.Add(row)
+			a.res.Applied++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		a.opt.Progress(a.res.Rows.Len(), j.found.n)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"encoding/json"
+
+	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// Journal is where an application takes down what it is about to change.
+type Journal struct {
+	Store *journal.Store
+	// Header says whose change it is: the namespace, the command, the user. Op
+	// and target are filled in.
+	Header journal.Header
+}
+
+// rowSize is what a flow takes in a journal, with room to spare.
+const rowSize = 420
+
+// log is the journal of one application. It begins with the first change, so
+// that a plan that finds nothing to do leaves no file.
+type log struct {
+	to     *Journal // nil takes nothing down
+	header journal.Header
+	need   int64
+	w      *journal.Writer
+	pack   []byte   // holds payloads that are put together
+	list   [][]byte // the payloads of a batch
+}
+
+func newLog(a *application, p *Plan) *log {
+	l := &log{to: a.opt.Journal, need: int64(a.touched+a.made) * rowSize}
+	if l.to != nil {
+		l.header = l.to.Header
+		l.header.Op = p.Op()
+		if len(p.steps) == 1 {
+			_, l.header.Target = p.steps[0].words()
+		}
+	}
+	return l
+}
+
+// write takes payloads down and returns when they are on the disk.
+func (l *log) write(kind journal.Kind, payloads [][]byte) (err error) {
+	if l.w == nil {
+		if l.w, err = l.to.Store.Begin(l.header, l.need); err != nil {
+			return err
+		}
+	}
+	return l.w.Intend(kind, payloads)
+}
+
+// intend takes down that reqs are about to be sent. raw is what the kernel said
+// of the flows, and order tells which of them each request is about; both are
+// nil for requests that make something.
+func (l *log) intend(kind journal.Kind, raw [][]byte, reqs []wire.Request, order []int) error {
+	if l.to == nil || len(reqs) == 0 {
+		return nil
+	}
+	l.pack, l.list = l.pack[:0], l.list[:0]
+	if kind == journal.Delete {
+		for _, i := range order {
+			l.list = append(l.list, raw[i])
+		}
+		return l.write(kind, l.list)
+	}
+	var ends []int
+	for n, req := range reqs {
+		msg, err := req.Append(nil, 1, 0)
+		if err != nil {
+			return err
+		}
+		if raw == nil {
+			l.pack = append(l.pack, msg...)
+		} else {
+			l.pack = journal.Pack(l.pack, raw[order[n]], msg)
+		}
+		ends = append(ends, len(l.pack))
+	}
+	begin := 0
+	for _, end := range ends {
+		l.list = append(l.list, l.pack[begin:end])
+		begin = end
+	}
+	return l.write(kind, l.list)
+}
+
+// note takes down how an Action is taken back.
+func (l *log) note(n Note) error {
+	if l.to == nil {
+		return nil
+	}
+	data, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	return l.write(journal.Action, [][]byte{data})
+}
+
+// settle takes down what of the last batch did not happen.
+func (l *log) settle(undone []int) error {
+	if l.w == nil || len(undone) == 0 {
+		return nil
+	}
+	return l.w.Settle(undone)
+}
+
+// end closes the journal of a plan that ended with err, and puts its name into
+// the result.
+func (l *log) end(r *Result, err error) error {
+	if l.w == nil {
+		return err
+	}
+	r.ID = l.w.Header().ID
+	out := journal.Outcome{Applied: r.Applied, Gone: r.Gone, Failed: r.Failed, Unknown: r.Unknown}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if bad := l.w.End(out); err == nil && bad != nil {
+		// All is done and was taken down before; only its end is not.
+		r.note(bad.Error())
+	}
+	return err
+}

@@ -1,0 +1,233 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// Lately is how many seconds ago a packet counts as lately in a Preview.
+const Lately = 10
+
+// previewGroups is how many groups a Preview names.
+const previewGroups = 5
+
+// Preview is what a plan would do now.
+type Preview struct {
+	Plan      string // the plan in words
+	Matched   int    // flows it would touch, and requests it would send
+	Table     int    // flows in the table
+	Protected int    // flows it would leave out
+	// Active moved a packet in the last Lately seconds; of Unsure flows that
+	// cannot be told.
+	Active, Unsure int
+	// Revived of Matched are brought back, or taken away after they were made:
+	// they do not count towards the guard.
+	Revived int
+	Groups  []Group // the largest, largest first
+	Others  int     // flows of the other groups
+	Flows   []wire.Entry
+}
+
+// Group is flows that have protocol, service and state in common.
+type Group struct {
+	Name string // "tcp https ESTABLISHED"
+	N    int
+}
+
+// groupKey is what flows are grouped by.
+type groupKey struct {
+	proto, state uint8
+	port         uint16
+}
+
+// Preview looks at what p would do now, with up to n of the flows that it would
+// touch. It changes nothing and knows no guard but protection.
+func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection, n int) (*Preview, error) {
+	view := &Preview{Plan: p.String()}
+	groups := map[groupKey]int{}
+	for _, s := range p.steps {
+		switch s := s.(type) {
+		case *flowStep:
+			if err := view.flows(ctx, s, &guard, n, groups); err != nil {
+				return nil, err
+			}
+		case *undoStep:
+			before := view.Matched
+			if err := view.undo(s, guard.World, groups); err != nil {
+				return nil, err
+			}
+			view.Revived += view.Matched - before
+		default:
+			a := &application{k: k, res: &Result{}}
+			if _, err := s.find(ctx, a); err != nil {
+				return nil, err
+			}
+			view.Matched += a.made
+		}
+	}
+	view.rank(groups)
+	table, err := k.Count(ctx)
+	view.Table = int(table.Entries)
+	return view, err
+}
+
+// add counts a flow.
+func (v *Preview) add(r *field.Row, groups map[groupKey]int) {
+	v.Matched++
+	if ago, ok := idleField.Of(r); !ok {
+		v.Unsure++
+	} else if ago.Num < Lately {
+		v.Active++
+	}
+	f := &r.Need(field.PartOrig | field.PartProto | field.PartStatus).Flow
+	key := groupKey{proto: f.Orig.Proto}
+	if wire.HasPorts(f.Orig.Proto) {
+		key.port = f.Orig.DstPort
+	}
+	if f.Has(wire.HasState) {
+		key.state = f.State + 1
+	}
+	groups[key]++
+}
+
+var (
+	idleField, _ = field.Flow.Lookup("idle")
+	svcField, _  = field.Flow.Lookup("svc")
+)
+
+// undo looks at what a journal brings back, as it was when it was taken down.
+func (v *Preview) undo(s *undoStep, world *field.World, groups map[groupKey]int) error {
+	var then field.World
+	if world != nil {
+		then = *world
+	}
+	var row field.Row
+	row.In(&then)
+	return s.r.Each(func(c journal.Change) error {
+		if c.Kind != journal.Delete {
+			v.Matched++
+			return nil
+		}
+		var msg wire.View
+		if err := msg.Reset(c.Payload); err != nil {
+			return err
+		}
+		then.Now = uint64(c.At.Wall.UnixNano())
+		row.Reset(&msg)
+		v.add(&row, groups)
+		return nil
+	})
+}
+
+// flows looks at the flows of a step.
+func (v *Preview) flows(ctx context.Context, s *flowStep, guard *Protection, n int, groups map[groupKey]int) error {
+	see := func(r *field.Row) error {
+		if guard.Covers(r) {
+			v.Protected++
+			return nil
+		}
+		v.add(r, groups)
+		if len(v.Flows) < n {
+			v.Flows = append(v.Flows, *r.Need(field.PartAll))
+		}
+		return nil
+	}
+	row := guard.row()
+	for i := range s.flows {
+		row.ResetFlow(&s.flows[i])
+		_ = see(row)
+	}
+	if s.query == nil {
+		return nil
+	}
+	_, err := s.query.Each(ctx, see)
+	return err
+}
+
+// rank names the largest groups.
+func (v *Preview) rank(groups map[groupKey]int) {
+	for key, n := range groups {
+		f := wire.Flow{Orig: wire.Tuple{Proto: key.proto, DstPort: key.port}}
+		name := wire.ProtoName(key.proto)
+		if wire.HasPorts(key.proto) {
+			row := field.Row{}
+			row.ResetFlow(&f)
+			if word, ok := svcField.Of(&row); ok {
+				name += " " + svcField.Format(word)
+			} else {
+				name += fmt.Sprintf(" %d", key.port)
+			}
+		}
+		if key.state > 0 {
+			name += " " + wire.StateName(key.proto, key.state-1)
+		}
+		v.Groups = append(v.Groups, Group{name, n})
+	}
+	slices.SortFunc(v.Groups, func(a, b Group) int { return cmp.Or(b.N-a.N, strings.Compare(a.Name, b.Name)) })
+	for _, g := range v.Groups[min(len(v.Groups), previewGroups):] {
+		v.Others += g.N
+	}
+	v.Groups = v.Groups[:min(len(v.Groups), previewGroups)]
+}
+
+// Bounded is how many of the changes count towards the guard of a plan that was
+// given none.
+func (v *Preview) Bounded() int { return v.Matched - v.Revived }
+
+// Share is the part of the table that the plan touches, 0 to 1.
+func (v *Preview) Share() float64 { return float64(v.Matched) / float64(max(v.Table, v.Matched, 1)) }
+
+// String renders the preview in a few lines.
+func (v *Preview) String() string {
+	var b strings.Builder
+	word := "flow"
+	if len(v.Groups) == 0 && v.Matched > 0 {
+		word = "change"
+	}
+	fmt.Fprintf(&b, "%s\n%s", v.Plan, plural(v.Matched, word))
+	switch {
+	case v.Revived > 0:
+		b.WriteString(" as they were before")
+	case v.Table > 0 && len(v.Groups) > 0:
+		fmt.Fprintf(&b, ", %.0f%% of the %d in the table", 100*v.Share(), v.Table)
+	}
+	if v.Protected > 0 {
+		fmt.Fprintf(&b, "; %d more are protected and left out", v.Protected)
+	}
+	width := 0
+	for _, g := range v.Groups {
+		width = max(width, len(g.Name))
+	}
+	for _, g := range v.Groups {
+		fmt.Fprintf(&b, "\n  %-*s  %d", width, g.Name, g.N)
+	}
+	if v.Others > 0 {
+		fmt.Fprintf(&b, "\n  %-*s  %d", width, "others", v.Others)
+	}
+	when := ""
+	if v.Revived > 0 {
+		when = " before they were deleted"
+	}
+	if v.Active > 0 {
+		fmt.Fprintf(&b, "\n%s moved packets in the last %d s%s", plural(v.Active, "flow"), Lately, when)
+	}
+	if v.Unsure > 0 {
+		fmt.Fprintf(&b, "\nof %s it is not known when a packet passed last%s", plural(v.Unsure, "flow"), when)
+	}
+	return b.String()
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

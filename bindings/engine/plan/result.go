@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ctsh/ctsh/bindings/engine/snapshot"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+)
+
+// Result says what became of a plan. Matched = Applied + Gone + Changed +
+// Exists + Expired + Failed + Unknown + Protected, except after a dry run or an
+// early end.
+type Result struct {
+	Op      string
+	Matched int
+	Applied int
+	Gone    int // vanished before they were reached
+	// Changed were left out because they are not what was found: made anew with
+	// the same addresses, or changed so that the filter no longer selects them.
+	Changed int
+	Exists  int // to be brought back, but there already: they were left as they are
+	Expired int // to be brought back, but their time has run out since
+	Failed  int
+	Unknown int // sent, but the kernel's answer was lost
+	// Protected were left out: the user's own session, and what was said to be
+	// protected.
+	Protected int
+	// Back are deleted flows that were there again when Verify looked, or
+	// changed ones that were not as they should be.
+	Back int
+	// Differs are flows brought back, of the Checked ones that were read again,
+	// in which something is not as it was.
+	Checked, Differs int
+	Errors           []*conntrack.Error
+	Notes            []string // sentences on what is not exact or cannot be had
+	ID               string   // of the journal, "" where there is none
+	// Rows are the flows as they were before their counters were reset, nil for
+	// other plans.
+	Rows   *snapshot.Snapshot
+	Took   time.Duration
+	DryRun bool
+}
+
+// String renders the result in one line.
+func (r *Result) String() string {
+	s := fmt.Sprintf("%s: %d matched, %d applied", r.Op, r.Matched, r.Applied)
+	if r.DryRun {
+		s = fmt.Sprintf("%s: dry run, %d matched", r.Op, r.Matched)
+	}
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{r.Gone, "gone"}, {r.Changed, "changed meanwhile"}, {r.Exists, "there already"}, {r.Expired, "expired"}, {r.Failed, "failed"},
+		{r.Unknown, "unknown"}, {r.Protected, "protected"}, {r.Back, "back"}, {r.Differs, "not as before"}} {
+		if c.n > 0 {
+			s += fmt.Sprintf(", %d %s", c.n, c.what)
+		}
+	}
+	if r.DryRun {
+		return s + ", nothing changed"
+	}
+	return s + " in " + r.Took.Round(10*time.Microsecond).String()
+}
+
+// refuse accounts for a request that the kernel did not execute.
+func (r *Result) refuse(err *conntrack.Error) {
+	r.Failed++
+	if len(r.Errors) < conntrack.MaxErrors {
+		r.Errors = append(r.Errors, err)
+	}
+}
+
+// note adds a sentence, each once.
+func (r *Result) note(text string) {
+	for _, old := range r.Notes {
+		if old == text {
+			return
+		}
+	}
+	r.Notes = append(r.Notes, text)
+}

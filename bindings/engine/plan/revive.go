@@ -1,0 +1,196 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/engine/restore"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+)
+
+// Conflict is what becomes of a flow that is to be made again while one with
+// its addresses is there.
+type Conflict uint8
+
+// What may become of it. In no case a flow that is there is removed.
+const (
+	ConflictSkip   Conflict = iota // the one that is there stays as it is
+	ConflictUpdate                 // it gets mark, labels and timeout
+	ConflictFail                   // it stays, and counts as a failure
+)
+
+// reviveWindow is how many flows are taken down and made at once, and one in
+// checkEvery of them is read again at the end.
+const (
+	reviveWindow = 1000
+	checkEvery   = 100
+)
+
+// reviver makes flows again.
+type reviver struct {
+	a        *application
+	conflict Conflict
+	opt      restore.Options // Age is that of each flow
+	b        *conntrack.Batch
+	reqs     []wire.Request
+	sent     int   // before the window at hand
+	undone   []int // of the window at hand
+	exists   []int
+	fresh    map[int]aged // of the window, to be read again
+	checks   []aged       // of all windows
+	made     int
+}
+
+// aged is a flow with the time that has passed since it was as it is here.
+type aged struct {
+	entry wire.Entry
+	age   time.Duration
+}
+
+func newReviver(ctx context.Context, a *application, conflict Conflict, opt restore.Options) (*reviver, error) {
+	r := &reviver{a: a, conflict: conflict, opt: opt, fresh: map[int]aged{}}
+	var err error
+	r.b, err = a.k.Batch(ctx, a.opt.batch(func(n int, e *conntrack.Error) {
+		r.undone = append(r.undone, n-r.sent)
+		if errors.Is(e, syscall.EEXIST) {
+			r.exists = append(r.exists, n-r.sent)
+		}
+	}))
+	return r, err
+}
+
+// add makes a flow that was as e says so long ago. One whose master cannot come
+// back is made if the table has the master, else without it.
+func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, problem *restore.MasterError) error {
+	opt := r.opt
+	opt.Age = age
+	if problem != nil {
+		master := wire.Get{Key: wire.Key{Tuple: e.Master}}
+		master.Key.Tuple.Zone = e.Orig.Zone
+		if r.opt.Zone != nil {
+			master.Key.Tuple.Zone = *r.opt.Zone
+		}
+		var there wire.Entry
+		found, err := r.a.k.Get(ctx, master, &there)
+		if err != nil {
+			return err
+		}
+		if opt.NoMaster = !found || problem.Cycle; opt.NoMaster {
+			r.a.res.note("flows whose master is gone come back without it: " + problem.Error())
+		}
+	}
+	req, err := restore.Request(e, opt)
+	var expired *restore.ExpiredError
+	switch {
+	case errors.As(err, &expired):
+		r.a.res.Expired++
+		return nil
+	case err != nil:
+		r.a.res.refuse(&conntrack.Error{Op: "restore flow", Flow: e.Orig, Reason: err.Error()})
+		return nil
+	}
+	if r.made++; r.made%checkEvery == 1 {
+		r.fresh[len(r.reqs)] = aged{*e, age}
+	}
+	if r.reqs = append(r.reqs, req); len(r.reqs) < r.a.pace.portion(reviveWindow) {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// flush takes the flows down and makes them.
+func (r *reviver) flush(ctx context.Context) error {
+	if len(r.reqs) == 0 {
+		return nil
+	}
+	err := r.a.pace.wait(ctx, len(r.reqs))
+	if err == nil {
+		err = r.a.log.intend(journal.Create, nil, r.reqs, nil)
+	}
+	for i := 0; i < len(r.reqs) && err == nil; i++ {
+		err = r.b.Add(r.reqs[i])
+	}
+	if err == nil {
+		err = r.b.Flush()
+	}
+	if bad := r.a.log.settle(r.undone); err == nil {
+		err = bad
+	}
+	if err == nil && r.conflict == ConflictUpdate {
+		err = r.meet(ctx)
+	}
+	for _, i := range r.undone {
+		delete(r.fresh, i)
+	}
+	for _, was := range r.fresh {
+		r.checks = append(r.checks, was)
+	}
+	clear(r.fresh)
+	r.sent += len(r.reqs)
+	r.a.opt.Progress(r.sent, r.a.revived)
+	r.reqs, r.undone, r.exists = r.reqs[:0], r.undone[:0], r.exists[:0]
+	return err
+}
+
+// meet gives the flows that are there what those had that could not be made.
+func (r *reviver) meet(ctx context.Context) error {
+	had := map[wire.Tuple]*wire.Entry{}
+	var flows []wire.Flow
+	for _, i := range r.exists {
+		e := &r.reqs[i].(*wire.Create).Entry
+		had[e.Orig] = e
+		flows = append(flows, wire.Flow{Orig: e.Orig, Reply: e.Reply, Present: wire.HasReply})
+	}
+	return r.a.changeNow(ctx, flows, meeting{had})
+}
+
+// close ends it, and reads some of the flows again.
+func (r *reviver) close(ctx context.Context, err error) error {
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	exists := r.a.res.Exists
+	err = r.a.close(r.b, err)
+	if r.conflict == ConflictFail {
+		r.a.res.Failed, r.a.res.Exists = r.a.res.Failed+r.a.res.Exists-exists, exists
+	}
+	if err == nil {
+		err = r.check(ctx)
+	}
+	return err
+}
+
+// check reads some of the flows again.
+func (r *reviver) check(ctx context.Context) error {
+	keys := make([]wire.Key, len(r.checks))
+	for i := range r.checks {
+		opt := r.opt
+		opt.Age = r.checks[i].age
+		req, err := restore.Request(&r.checks[i].entry, opt)
+		if err != nil {
+			return err
+		}
+		keys[i] = wire.Key{Tuple: req.Entry.Orig, Split: req.Entry.SplitZone()}
+	}
+	var now wire.Entry
+	return r.a.k.Fetch(ctx, keys, false, func(i int, v *wire.View) error {
+		if v == nil {
+			return nil // it may have ended already
+		}
+		v.Entry(&now)
+		was, opt := &r.checks[i], r.opt
+		opt.Age = was.age
+		r.a.res.Checked++
+		if names := restore.Differs(&was.entry, &now, opt); len(names) > 0 {
+			r.a.res.Differs++
+			r.a.res.note(fmt.Sprintf("not as before in some flows, such as %s: %s", now.Orig, strings.Join(names, ", ")))
+		}
+		return nil
+	})
+}
