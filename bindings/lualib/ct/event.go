@@ -23,6 +23,7 @@ type event struct {
 	kind   conntrack.EventKind
 	portID uint32
 	nsid   int32
+	own    bool // made by this process
 	lost   bool // events before this one are missing
 	at     float64
 }
@@ -33,10 +34,11 @@ var eventType = func() *registry.Type[*event] {
 ct> sub = on("new", function(ev) seen = ev end)
 ct> r = ct.create{proto = "udp", src = "10.0.0.9", sport = 1, dst = "192.0.2.1", dport = 53, timeout = 60}:apply()
 ct> while not seen do sleep("1ms") end
-ct> seen.type, seen.src, seen.dport
+ct> seen.type, seen.src, seen.dport, seen.own
 new
 10.0.0.9
 53
+true
 ct> sub:stop()`)
 	for _, f := range field.Flow.Fields() {
 		t.Field(fieldText(f), fieldDoc(f), func(L *lua.LState, ev *event) lua.LValue { return fieldOf(L, f, ev.r) })
@@ -45,6 +47,7 @@ ct> sub:stop()`)
 		Field("type: text", "new, update or destroy", func(_ *lua.LState, ev *event) lua.LValue { return lua.LString(ev.kind.String()) }).
 		Field("time: number", "when the kernel made it, seconds since 1970; when it was read, where the kernel did not say", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.at) }).
 		Field("portid: int", "the netlink port that caused it, 0 for a packet or a timeout", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.portID) }).
+		Field("own: bool", "made by this process, such as by a plan that it applied", func(_ *lua.LState, ev *event) lua.LValue { return lua.LBool(ev.own) }).
 		Field("nsid: int", "id of the namespace it happened in, -1 for this one", func(_ *lua.LState, ev *event) lua.LValue { return lua.LNumber(ev.nsid) }).
 		Field("lost: bool", "events before this one are missing", func(_ *lua.LState, ev *event) lua.LValue { return lua.LBool(ev.lost) }).
 		Field("flow: flow", "the flow it happened to", func(L *lua.LState, ev *event) lua.LValue {
@@ -187,7 +190,8 @@ func (s *stream) listen(c *registry.Call, fn *lua.LFunction) int {
 			if s.filter.Match(row) != filter.True {
 				return nil
 			}
-			out := &event{flow{h, row, field.Flow}, ev.Kind, ev.PortID, ev.NSID, lost, float64(ev.Received.UnixNano()) / 1e9}
+			own := ev.NSID < 0 && h.kernel.Owns(ev.PortID)
+			out := &event{flow{h, row, field.Flow}, ev.Kind, ev.PortID, ev.NSID, own, lost, float64(ev.Received.UnixNano()) / 1e9}
 			if e.Has(wire.HasEventTime) {
 				out.at = float64(e.EventAt) / 1e9
 			}

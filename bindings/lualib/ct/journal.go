@@ -1,15 +1,17 @@
 package ct
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
-
+	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/netns"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -42,14 +44,18 @@ ct> flows:where("udp"):count(), flows:where("dport == 53"):first().mark
 1
 ct> ct.undo(r.id):apply()
 undo delete: 1 matched, 0 applied, 1 there already in ...`).
-		Func("journal() -> table[]",
-			"what was changed, the newest first: {id, op, target, when, age, netns, user, command, changes, size, ended, undone, undoes, damage}",
-			func(h *Host, c *registry.Call) int { return h.journals(c) }).
+		Func("journal() -> query",
+			"what was changed by ctsh, one row a change, the newest first; undo takes the id", func(h *Host, c *registry.Call) int {
+				return c.Return(queryType.New(c.L, &selection{h: h, q: query.New(h.journals())}))
+			}).
 		Example(`ct> r = flows:where("udp and dport == 53"):delete():apply()
-ct> ct.journal()[1].op, ct.journal()[1].changes, ct.journal()[1].id == r.id
+ct> j = ct.journal():first()
+ct> j.op, j.changes, j.id == r.id
 delete
 1
-true`)
+true
+ct> ct.journal():where("op == delete and age < 1h"):count()
+1`)
 }
 
 // store is where changes are taken down, nil where they are not.
@@ -147,46 +153,66 @@ var reverts = map[string]func(*Host, plan.Note) (plan.Action, error){
 	"sysctl":         (*Host).revertSysctl,
 }
 
-// journals is ct.journal().
-func (h *Host) journals(c *registry.Call) int {
-	list := c.L.NewTable()
-	store := h.store()
-	if store == nil {
-		return c.Return(list)
-	}
-	entries, err := store.List()
-	c.Raise(fail(err))
-	for i := range entries {
-		list.Append(journalTable(c.L, &entries[i]))
-	}
-	return c.Return(list)
+// journalFields are the columns of ct.journal().
+var journalFields = field.Columns(
+	column("id", field.Text, "names the change"),
+	column("when", field.Text, "when it began"),
+	&field.Field{Name: "age", Kind: field.Number, Unit: "s", Max: math.MaxInt64, Doc: "seconds since then"},
+	column("op", field.Text, "what was done"),
+	column("target", field.Text, "to what"),
+	&field.Field{Name: "changes", Kind: field.Number, Max: math.MaxInt64, Doc: "how many changes were made, or may have been where it has not ended"},
+	column("netns", field.Text, "network namespace it was made in"),
+	column("user", field.Text, "who made it"),
+	column("command", field.Text, "what made it"),
+	column("undoes", field.Text, "the change that it takes back"),
+	column("ended", field.Flag, "it came to its end; otherwise its process died"),
+	column("undone", field.Flag, "it was taken back"),
+	&field.Field{Name: "size", Kind: field.Number, Unit: "bytes", Max: math.MaxInt64, Doc: "of the file"},
+	column("damage", field.Text, "what of it cannot be read"),
+)
+
+// journals is where the rows of ct.journal() come from.
+func (h *Host) journals() query.Source {
+	return &query.Computed{Name: "ct.journal()", Set: journalFields, Rows: func(_ context.Context, fn func(*field.Row) error) error {
+		store := h.store()
+		if store == nil {
+			return nil
+		}
+		entries, err := store.List()
+		if err != nil {
+			return err
+		}
+		var r field.Row
+		for i := range entries {
+			r.ResetCells(cellsOfJournal(&entries[i]))
+			if err := fn(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
 }
 
-func journalTable(L *lua.LState, e *journal.Entry) *lua.LTable {
-	t := L.NewTable()
+// cellsOfJournal are the columns of a journal.
+func cellsOfJournal(e *journal.Entry) []field.Cell {
+	num := func(n float64) field.Cell { return field.Cell{Value: field.Value{Num: n}, Has: true} }
+	text := func(s string) field.Cell { return field.Cell{Value: field.Value{Str: s}, Has: s != ""} }
+	flag := func(on bool) field.Cell { return field.Cell{Value: field.Value{On: on}, Has: true} }
 	head := &e.Header
-	for key, text := range map[string]string{"id": e.ID, "op": head.Op, "target": head.Target, "netns": head.Name, "user": head.User,
-		"command": head.Command, "undoes": head.Undoes} {
-		if text != "" {
-			t.RawSetString(key, lua.LString(text))
-		}
-	}
-	if !head.Started.Wall.IsZero() {
-		t.RawSetString("when", lua.LString(head.Started.Wall.Local().Format(time.DateTime)))
-		t.RawSetString("age", lua.LNumber(head.Age(head.Started).Seconds()))
+	when, age := field.Cell{}, field.Cell{}
+	if at := head.Started; !at.Wall.IsZero() {
+		when, age = text(at.Wall.Local().Format(time.DateTime)), num(head.Age(at).Seconds())
 	}
 	n := 0
 	for _, count := range e.Counts {
 		n += count
 	}
-	t.RawSetString("changes", lua.LNumber(n))
-	t.RawSetString("size", lua.LNumber(e.Size))
-	t.RawSetString("ended", lua.LBool(e.Outcome != nil))
-	t.RawSetString("undone", lua.LBool(e.Undone != nil))
+	damage := ""
 	if e.Err != nil {
-		t.RawSetString("damage", lua.LString(e.Err.Error()))
+		damage = e.Err.Error()
 	}
-	return t
+	return []field.Cell{text(e.ID), when, age, text(head.Op), text(head.Target), num(float64(n)), text(head.Name), text(head.User), text(head.Command),
+		text(head.Undoes), flag(e.Outcome != nil), flag(e.Undone != nil), num(float64(e.Size)), text(damage)}
 }
 
 // undone notes that a journal was taken back.

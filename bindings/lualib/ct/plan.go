@@ -75,6 +75,12 @@ source   conntrack table...
 			}
 			return lua.LNumber(view.Matched)
 		}).
+		Field("undoes?: text", "the change that it takes back, by the id of its journal", func(_ *lua.LState, p *planned) lua.LValue {
+			if p.undoes == "" {
+				return lua.LNil
+			}
+			return lua.LString(p.undoes)
+		}).
 		Plus(func(c *registry.Call, a, b *planned) int {
 			if a.space != b.space {
 				c.Raise(luaerr.New(luaerr.ETYPE, "plan", "plans of two network namespaces cannot be one"))

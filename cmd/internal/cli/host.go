@@ -26,11 +26,17 @@ type host struct {
 	files  *fs.Host
 	http   *http.Client
 	cancel context.CancelFunc
+	forget func() // what a scratch run took down
 }
 
 // newHost makes the state of a script. Its turn is held until close.
 func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, args []string) (*host, error) {
 	h := &host{cancel: func() {}}
+	taken, forget, err := journalDir()
+	if err != nil {
+		return nil, err
+	}
+	h.forget = forget
 	if opt.netns != "" {
 		ns, err := netns.Open(opt.netns)
 		if err != nil {
@@ -50,7 +56,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	h.OpenTasks()
 	h.openModules(p, opt)
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
-		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS,
+		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS, Journal: taken, Command: name,
 		Width: p.Width, Human: p.StdoutTTY, Progress: p.StderrTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
 	return h, nil
 }
@@ -62,6 +68,7 @@ func (h *host) close() error {
 	h.closeModules()
 	h.cancel()
 	err := h.ct.Close()
+	h.forget()
 	if h.ns != nil {
 		err = errors.Join(err, h.ns.Close())
 	}

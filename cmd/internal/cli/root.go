@@ -85,7 +85,7 @@ that root does not run, 6 partial failure, 124 --timeout, 130 interrupt.`,
 	global.Var(&opt.allow, "allow", "let scripts use what is in `LIST`: exec, net, fs; or all or none")
 	global.BoolVar(&opt.trust, "trust", false, "as root, run files that others can write: who can write one is root then")
 
-	root.AddCommand(p.runCommand(opt), p.doctorCommand(opt), p.versionCommand(opt))
+	root.AddCommand(p.runCommand(opt), p.journalCommand(opt), p.undoCommand(opt), p.doctorCommand(opt), p.versionCommand(opt))
 	return root
 }
 

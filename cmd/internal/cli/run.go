@@ -125,7 +125,7 @@ func (o *options) readFile(path string) ([]byte, error) {
 
 // meant suggests a command for a word that is neither command nor file.
 func meant(word string) string {
-	if h := luaerr.DidYouMean(word, []string{"run", "doctor", "version", "help", "completion"}); h != "" {
+	if h := luaerr.DidYouMean(word, []string{"run", "journal", "undo", "doctor", "version", "help", "completion"}); h != "" {
 		return "; " + h
 	}
 	return ""
