@@ -36,6 +36,9 @@ func (a *application) apply(ctx context.Context, p *Plan) error {
 	if a.opt.Fast {
 		return a.fast(ctx, p)
 	}
+	if done, err := a.stream(ctx, p); done || err != nil {
+		return err
+	}
 	var jobs []job
 	for _, s := range p.steps {
 		j, err := s.find(ctx, a)

@@ -62,10 +62,11 @@ func (s *flowStep) collect(ctx context.Context, guard *Protection, most int) (fo
 	return found, protected, err
 }
 
-// flowJob changes the flows that were found.
+// flowJob changes flows: those that were found, or while they are being found.
 type flowJob struct {
 	step  *flowStep
 	found *pages
+	feed  func(ctx context.Context, a *application, give func(*looked) *looked) // nil for those that were found
 }
 
 // window is how many flows are read again, taken down and changed at once. It
@@ -75,12 +76,36 @@ const window = 256
 // looked is a window of flows as they are now.
 type looked struct {
 	found, now []wire.Flow
-	raw        [][]byte // what the kernel said of each
-	buf        []byte   // holds raw
+	buf        []byte // what the kernel said of each
+	ends       []int  // where that ends in buf
+	raw        [][]byte
 	gone       int
 	changed    int
 	protected  int
 	err        error
+}
+
+// reset empties w and keeps its memory.
+func (w *looked) reset() {
+	*w = looked{found: w.found[:0], now: w.now[:0], buf: w.buf[:0], ends: w.ends[:0], raw: w.raw[:0]}
+}
+
+// add takes a flow into w.
+func (w *looked) add(found, now *wire.Flow, raw []byte) {
+	w.found, w.now = append(w.found, *found), append(w.now, *now)
+	w.buf = append(w.buf, raw...)
+	w.ends = append(w.ends, len(w.buf))
+}
+
+// messages are what the kernel said of each flow.
+func (w *looked) messages() [][]byte {
+	begin := 0
+	w.raw = w.raw[:0]
+	for _, end := range w.ends {
+		w.raw = append(w.raw, w.buf[begin:end])
+		begin = end
+	}
+	return w.raw
 }
 
 // run implements job. While one window of flows is changed the next is read.
@@ -89,23 +114,30 @@ func (j *flowJob) run(ctx context.Context, a *application) error {
 	defer cancel(nil)
 	next, free := make(chan *looked), make(chan *looked, 2)
 	free <- &looked{}
-	free <- &looked{}
+	// give hands a window over and returns an empty one, nil at the end.
+	give := func(w *looked) *looked {
+		select {
+		case next <- w:
+		case <-ctx.Done():
+			return nil
+		}
+		if w.err != nil {
+			return nil
+		}
+		select {
+		case w = <-free:
+			return w
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	feed := j.feed
+	if feed == nil {
+		feed = j.again
+	}
 	go func() {
 		defer close(next)
-		for flows := range j.found.windows(a.pace.portion(window)) {
-			w := <-free
-			if w.err = a.pace.wait(ctx, len(flows)); w.err == nil {
-				w.err = j.look(ctx, a, flows, w)
-			}
-			select {
-			case next <- w:
-			case <-ctx.Done():
-				return
-			}
-			if w.err != nil {
-				return
-			}
-		}
+		feed(ctx, a, give)
 	}()
 	err := j.send(ctx, a, next, free)
 	cancel(context.Canceled)
@@ -114,9 +146,22 @@ func (j *flowJob) run(ctx context.Context, a *application) error {
 	return err
 }
 
+// again reads the flows that were found again.
+func (j *flowJob) again(ctx context.Context, a *application, give func(*looked) *looked) {
+	w := &looked{}
+	for flows := range j.found.windows(a.pace.portion(window)) {
+		if w.err = a.pace.wait(ctx, len(flows)); w.err == nil {
+			w.err = j.look(ctx, a, flows, w)
+		}
+		if w = give(w); w == nil {
+			return
+		}
+	}
+}
+
 // look reads flows again and sorts out those that are not to be changed.
 func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w *looked) error {
-	*w = looked{found: w.found[:0], now: w.now[:0], raw: w.raw[:0], buf: w.buf[:0]}
+	w.reset()
 	keys := make([]wire.Key, len(flows))
 	for i := range flows {
 		keys[i] = flows[i].Key()
@@ -126,8 +171,7 @@ func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w
 		still = q.Recheck()
 	}
 	row := a.opt.Guard.row()
-	var ends []int
-	err := a.k.Fetch(ctx, keys, false, func(i int, v *wire.View) error {
+	return a.k.Fetch(ctx, keys, false, func(i int, v *wire.View) error {
 		if v == nil {
 			w.gone++
 			return nil
@@ -142,17 +186,9 @@ func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w
 			w.protected++
 			return nil
 		}
-		w.found, w.now = append(w.found, flows[i]), append(w.now, now)
-		w.buf = append(w.buf, v.Raw()...)
-		ends = append(ends, len(w.buf))
+		w.add(&flows[i], &now, v.Raw())
 		return nil
 	})
-	begin := 0
-	for _, end := range ends { // the buffer does not move any more
-		w.raw = append(w.raw, w.buf[begin:end])
-		begin = end
-	}
-	return err
 }
 
 // same tells whether a flow is the one that was found, not made anew with the
@@ -200,7 +236,7 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 			break
 		}
 		sent += len(reqs)
-		a.opt.Progress(sent, j.found.n)
+		a.opt.Progress(sent, a.touched)
 		free <- w
 	}
 	return a.close(b, err)
@@ -208,7 +244,7 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 
 // window takes down what is about to be changed, and sends it.
 func (j *flowJob) window(a *application, b *conntrack.Batch, w *looked, reqs []wire.Request, order []int) error {
-	if err := a.log.intend(j.step.kind(), w.raw, reqs, order); err != nil {
+	if err := a.log.intend(j.step.kind(), w.messages(), reqs, order); err != nil {
 		return err
 	}
 	for _, req := range reqs {

@@ -41,15 +41,19 @@ type Options struct {
 	Progress func(done, of int)
 }
 
-// GuardError says that a plan goes too far. Nothing was changed.
+// GuardError says that a plan goes too far. Nothing was changed unless Done says
+// so.
 type GuardError struct {
-	Op  string
-	Max int
-	N   int // flows that were found, at least; 0 where the count stopped at Max
+	Op   string
+	Max  int
+	Done int // flows that were reached, where the table grew while it was read
 }
 
 // Error implements error.
 func (e *GuardError) Error() string {
+	if e.Done > 0 {
+		return fmt.Sprintf("%s: stopped after %d flows: the table grew meanwhile and more than %d match", e.Op, e.Done, e.Max)
+	}
 	return fmt.Sprintf("%s: more than %d flows match, nothing was changed; look at the plan, then apply{max=...} to allow more", e.Op, e.Max)
 }
 

@@ -22,6 +22,7 @@ const previewGroups = 5
 // Preview is what a plan would do now.
 type Preview struct {
 	Plan      string // the plan in words
+	Steps     []Step // what of it is whose, where the plan has several steps
 	Matched   int    // flows it would touch, and requests it would send
 	Table     int    // flows in the table
 	Protected int    // flows it would leave out
@@ -34,6 +35,12 @@ type Preview struct {
 	Groups  []Group // the largest, largest first
 	Others  int     // flows of the other groups
 	Flows   []wire.Entry
+}
+
+// Step is one step of a plan, and what it touches.
+type Step struct {
+	What string
+	N    int
 }
 
 // Group is flows that have protocol, service and state in common.
@@ -54,13 +61,13 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 	view := &Preview{Plan: p.String()}
 	groups := map[groupKey]int{}
 	for _, s := range p.steps {
+		before := view.Matched
 		switch s := s.(type) {
 		case *flowStep:
 			if err := view.flows(ctx, s, &guard, n, groups); err != nil {
 				return nil, err
 			}
 		case *undoStep:
-			before := view.Matched
 			if err := view.undo(s, guard.World, groups); err != nil {
 				return nil, err
 			}
@@ -71,6 +78,9 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 				return nil, err
 			}
 			view.Matched += a.made
+		}
+		if op, target := s.words(); len(p.steps) > 1 {
+			view.Steps = append(view.Steps, Step{strings.TrimSpace(op + " " + target), view.Matched - before})
 		}
 	}
 	view.rank(groups)
@@ -188,17 +198,17 @@ func (v *Preview) Share() float64 { return float64(v.Matched) / float64(max(v.Ta
 // String renders the preview in a few lines.
 func (v *Preview) String() string {
 	var b strings.Builder
-	word := "flow"
-	if len(v.Groups) == 0 && v.Matched > 0 {
-		word = "change"
+	for i, step := range v.Steps {
+		lead := "plan: "
+		if i > 0 {
+			lead = " then "
+		}
+		fmt.Fprintf(&b, "%s%s: %s\n", lead, step.What, v.amount(step.N))
 	}
-	fmt.Fprintf(&b, "%s\n%s", v.Plan, plural(v.Matched, word))
-	switch {
-	case v.Revived > 0:
-		b.WriteString(" as they were before")
-	case v.Table > 0 && len(v.Groups) > 0:
-		fmt.Fprintf(&b, ", %.0f%% of the %d in the table", 100*v.Share(), v.Table)
+	if len(v.Steps) == 0 {
+		fmt.Fprintln(&b, v.Plan)
 	}
+	b.WriteString(v.amount(v.Matched))
 	if v.Protected > 0 {
 		fmt.Fprintf(&b, "; %d more are protected and left out", v.Protected)
 	}
@@ -223,6 +233,19 @@ func (v *Preview) String() string {
 		fmt.Fprintf(&b, "\nof %s it is not known when a packet passed last%s", plural(v.Unsure, "flow"), when)
 	}
 	return b.String()
+}
+
+// amount says how many flows there are, and what part of the table.
+func (v *Preview) amount(n int) string {
+	switch {
+	case v.Revived > 0:
+		return plural(n, "flow") + " as they were before"
+	case len(v.Groups) == 0 && n > 0:
+		return plural(n, "change")
+	case v.Table > 0 && n > 0:
+		return fmt.Sprintf("%s, %.0f%% of the %d in the table", plural(n, "flow"), 100*float64(n)/float64(max(v.Table, n)), v.Table)
+	}
+	return plural(n, "flow")
 }
 
 func plural(n int, word string) string {

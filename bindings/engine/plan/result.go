@@ -63,6 +63,11 @@ func (r *Result) String() string {
 	return s + " in " + r.Took.Round(10*time.Microsecond).String()
 }
 
+// outcomes is how many flows something has become of.
+func (r *Result) outcomes() int {
+	return r.Applied + r.Gone + r.Changed + r.Exists + r.Expired + r.Failed + r.Unknown + r.Protected
+}
+
 // refuse accounts for a request that the kernel did not execute.
 func (r *Result) refuse(err *conntrack.Error) {
 	r.Failed++

@@ -1,13 +1,13 @@
 package ct
 
 import (
-	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
 	"github.com/ctsh/ctsh/lua/registry"
 )
 
@@ -123,7 +123,7 @@ func labelsFrom(c *registry.Call, t *registry.Table) (l wire.Labels) {
 		if _, ok := k.(lua.LNumber); !ok {
 			t.Bad("labels", "want a list of labels, got the key %s", k)
 		}
-		l = l.Set(labelBit(c, v.String()))
+		l = l.Set(mustLabel(c, "labels", v.String()))
 		n++
 	})
 	if n != list.Len() {
@@ -141,7 +141,7 @@ func labelChange(c *registry.Call) plan.Change {
 		if !off {
 			name = strings.TrimPrefix(word, "+")
 		}
-		bit := labelBit(c, name)
+		bit := mustLabel(c, "change", name)
 		if mask.Bit(bit) {
 			c.Bad("change", "label %q is named twice", name)
 		}
@@ -154,10 +154,14 @@ func labelChange(c *registry.Call) plan.Change {
 }
 
 // labelBit finds a label by its name or number.
-func labelBit(c *registry.Call, name string) int {
-	bit, err := strconv.Atoi(name)
-	if err != nil || bit < 0 || bit > 127 {
-		c.Bad("labels", "%q is no label", name)
+func labelBit(name string) (int, error) { return label.System().Bit(name) }
+
+// mustLabel is labelBit for an argument or field, which is refused where there
+// is no such label.
+func mustLabel(c *registry.Call, arg, name string) int {
+	bit, err := labelBit(name)
+	if err != nil {
+		c.Bad(arg, "%s", err)
 	}
 	return bit
 }

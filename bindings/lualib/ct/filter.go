@@ -18,7 +18,7 @@ import (
 var env = newEnv(nil)
 
 func newEnv(fields *field.Set) *filter.Env {
-	return &filter.Env{Fields: fields, Label: names.Label, Labels: names.Labels, Service: names.Service, Services: names.Services, ServiceName: names.ServiceName}
+	return &filter.Env{Fields: fields, Label: labelBit, Service: names.Service, Services: names.Services, ServiceName: names.ServiceName}
 }
 
 // envOf is what the words of a filter mean for rows that have some fields. That

@@ -165,14 +165,6 @@ func (h *Host) Unattended() {
 	}
 }
 
-// allow is asked by a plan that is about to change n flows.
-func (h *Host) allow(n int) error {
-	if h.run.breaker == nil {
-		return nil
-	}
-	return h.run.breaker.Allow(n, time.Now())
-}
-
 // resolved is the plan with its flows looked up, where functions of the script
 // must be asked about them. most is how many are wanted beside those that are
 // protected.
@@ -206,7 +198,10 @@ func (p *planned) apply(c *registry.Call) int {
 	c.Raise(err)
 	opt := plan.Options{Guard: guard, DryRun: p.h.opt.DryRun,
 		Max: t.Int("max"), Share: t.Number("share"), Rate: t.Number("rate"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop",
-		Fast: t.Bool("fast"), Verify: time.Duration(t.Number("verify") * float64(time.Second)), Allow: p.h.allow}
+		Fast: t.Bool("fast"), Verify: time.Duration(t.Number("verify") * float64(time.Second))}
+	if b := p.h.run.breaker; b != nil {
+		opt.Allow = func(n int) error { return b.Allow(n, time.Now()) }
+	}
 	if !t.Has("journal") || t.Bool("journal") {
 		opt.Journal, err = p.h.journal(p)
 		c.Raise(fail(err))

@@ -224,7 +224,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{`flows:where(ct.all):update{mark = "1/0"}:apply()`, 2, "mask"},
 		{`flows:where(ct.all):update{status = "EXPECTED"}:apply()`, 2, "cannot be set"},
 		{`flows:where(ct.all):update{helper = "ftp"}:apply()`, 2, "helper"},
-		{`flows:where(ct.all):update{labels = {128}}:apply()`, 2, "no label"},
+		{`flows:where(ct.all):update{labels = {128}}:apply()`, 2, `unknown label "128"`},
 		{`ct.flush():apply()`, 2, "yes = true"},
 		{`ct.flush{yes = false}:apply()`, 2, "yes = true"},
 		{`ct.create{proto = "udp", src = "10.0.0.1", dst = "fd00::1", sport = 1, dport = 2, timeout = 5}:apply()`, 2, "different families"},
