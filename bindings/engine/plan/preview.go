@@ -72,6 +72,9 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 				return nil, err
 			}
 			view.Revived += view.Matched - before
+		case *restoreStep:
+			view.Matched += s.from.Len()
+			view.Revived += s.from.Len()
 		default:
 			a := &application{k: k, res: &Result{}}
 			if _, err := s.find(ctx, a); err != nil {

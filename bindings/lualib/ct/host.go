@@ -290,7 +290,7 @@ func fail(err error) error {
 	case errors.Is(err, conntrack.ErrReadOnly):
 		code = luaerr.EGUARD
 	default:
-		file, ok := isJournal(err)
+		file, ok := isFile(err)
 		if !ok {
 			return err
 		}

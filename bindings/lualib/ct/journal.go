@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/archive"
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
@@ -225,8 +226,9 @@ func (p *planned) undone(res *plan.Result) {
 	}
 }
 
-// isJournal tells whether an error is about the files of journals.
-func isJournal(err error) (luaerr.Code, bool) {
+// isFile tells whether an error is about the files of journals or of flows, and
+// its code.
+func isFile(err error) (luaerr.Code, bool) {
 	var (
 		disk    *journal.Error
 		space   *journal.SpaceError
@@ -234,9 +236,10 @@ func isJournal(err error) (luaerr.Code, bool) {
 		unknown *journal.UnknownError
 		several *journal.AmbiguousError
 		busy    *journal.BusyError
+		file    *archive.Error
 	)
 	switch {
-	case errors.As(err, &disk), errors.As(err, &space), errors.As(err, &unsafe):
+	case errors.As(err, &file), errors.As(err, &disk), errors.As(err, &space), errors.As(err, &unsafe):
 		return luaerr.EIO, true
 	case errors.As(err, &unknown):
 		return luaerr.ENOENT, true
