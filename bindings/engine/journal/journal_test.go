@@ -249,6 +249,14 @@ func TestLive(t *testing.T) {
 		}
 		must(t, w.Intend(Delete, payloads(0, 10)))
 	}
+	// What ends within a record is being written, not damaged.
+	f, err := os.OpenFile(filepath.Join(s.dir, w.Header().ID+suffix), os.O_WRONLY|os.O_APPEND, 0)
+	must(t, err)
+	_, err = f.WriteString("d\x00\x00")
+	must(t, errors.Join(err, f.Close()))
+	if e := entry(t, s, w.Header().ID); !e.Live || e.Err != nil || e.Counts[Delete] != 20 {
+		t.Errorf("%+v", e)
+	}
 	if r := read(t, s, old.ID); r.Len() != 1 {
 		t.Errorf("%d changes", r.Len())
 	}

@@ -32,7 +32,7 @@ var chapters = []struct {
 	run  func(*bench) error
 }{
 	{"start", (*bench).start}, {"dump", (*bench).dump}, {"query", (*bench).query}, {"exact", (*bench).exact},
-	{"create", (*bench).create}, {"delete", (*bench).delete}, {"update", (*bench).update}, {"events", (*bench).events},
+	{"create", (*bench).create}, {"delete", (*bench).delete}, {"update", (*bench).update}, {"plan", (*bench).plan}, {"events", (*bench).events},
 }
 
 func main() {
@@ -49,7 +49,7 @@ func run() error {
 	flag.IntVar(&b.flows, "flows", 250_000, "flows in the big table")
 	flag.IntVar(&b.bulk, "bulk", 100_000, "flows in a bulk create, delete or update")
 	flag.IntVar(&b.runs, "runs", 5, "runs of each, of which the median counts")
-	flag.StringVar(&only, "run", ".", "only the chapters that match `REGEXP`: start dump query exact create delete update events")
+	flag.StringVar(&only, "run", ".", "only the chapters that match `REGEXP`: start dump query exact create delete update plan events")
 	flag.BoolVar(&asJSON, "json", false, "print rows as JSON lines")
 	flag.StringVar(&child, "child", "", "used by the command itself, for what is measured in a process of its own")
 	flag.Parse()
