@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/bindings/kernel/names"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
 )
 
 // Format renders a value of f as plain text: what CSV holds and what a filter
@@ -42,15 +42,11 @@ func (f *Field) Append(b []byte, v Value) []byte {
 // connlabel.conf has one, by number elsewhere.
 func LabelNames(l wire.Labels) []string {
 	var list []string
-	for n := range 128 {
-		if !l.Bit(n) {
-			continue
+	texts := label.System().Texts()
+	for n := range texts {
+		if l.Bit(n) {
+			list = append(list, texts[n])
 		}
-		name, ok := names.LabelName(n)
-		if !ok {
-			name = strconv.Itoa(n)
-		}
-		list = append(list, name)
 	}
 	return list
 }

@@ -1,10 +1,12 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
 )
 
 // compare compiles a comparison.
@@ -231,9 +233,14 @@ func (c *compiler) labelIs(r *operand) (pred, error) {
 	if err != nil {
 		return nil, err
 	}
-	bit, ok := c.env.label(name)
-	if !ok {
-		return nil, &Error{Pos: r.pos, Msg: "unknown label " + show(name), Hint: hint(name, names(c.env.Labels))}
+	bit, err := c.env.label(name)
+	if err != nil {
+		bad := &Error{Pos: r.pos, Msg: "unknown label " + show(name)}
+		var unknown *label.UnknownError
+		if errors.As(err, &unknown) {
+			bad.Hint = unknown.Hint()
+		}
+		return nil, bad
 	}
 	return func(row *field.Row) Tri {
 		return truth(row.Need(field.PartLabels).Has(wire.HasLabels) && row.Need(field.PartLabels).Labels.Bit(bit))

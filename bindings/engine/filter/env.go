@@ -1,6 +1,11 @@
 package filter
 
-import "github.com/ctsh/ctsh/bindings/engine/field"
+import (
+	"errors"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
+)
 
 // Env is what the words of a filter mean on this machine. A nil function knows
 // no word.
@@ -8,9 +13,7 @@ type Env struct {
 	// Fields are what the rows have, those of a flow where it is nil.
 	Fields *field.Set
 	// Label returns the bit of a label by its name.
-	Label func(name string) (bit int, ok bool)
-	// Labels lists the names, for suggestions.
-	Labels func() []string
+	Label func(name string) (bit int, err error)
 	// Service returns the port of a service by its name.
 	Service func(name string) (port uint16, ok bool)
 	// Services lists the names, for suggestions.
@@ -33,12 +36,12 @@ func (e *Env) fields() *field.Set {
 }
 
 // label resolves a label: a name, or the number of a bit.
-func (e *Env) label(name string) (bit int, ok bool) {
-	if n, err := wholeNumber(name, 127); err == nil {
-		return int(n), true
+func (e *Env) label(name string) (bit int, err error) {
+	if n, err := wholeNumber(name, label.Bits-1); err == nil {
+		return int(n), nil
 	}
 	if e.Label == nil {
-		return 0, false
+		return 0, errors.New("labels have no names here")
 	}
 	return e.Label(name)
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
+	"github.com/ctsh/ctsh/bindings/kernel/suggest"
 )
 
 // flow is a translated, replied TCP flow with every common field but counters.
@@ -25,8 +27,12 @@ func flow() *wire.Entry {
 }
 
 var env = &Env{
-	Label:  func(name string) (int, bool) { return 5, name == "web" },
-	Labels: func() []string { return []string{"web"} },
+	Label: func(name string) (int, error) {
+		if name == "web" {
+			return 5, nil
+		}
+		return 0, &label.UnknownError{Name: name, Nearest: suggest.Nearest(name, []string{"web"}), Path: "connlabel.conf"}
+	},
 	Service: func(name string) (uint16, bool) {
 		p, ok := map[string]uint16{"https": 443, "ssh": 22}[name]
 		return p, ok

@@ -2,27 +2,14 @@ package output
 
 import (
 	"math/bits"
-	"strconv"
-	"sync"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
-	"github.com/ctsh/ctsh/bindings/kernel/names"
+	"github.com/ctsh/ctsh/bindings/kernel/label"
 	"github.com/ctsh/ctsh/lua/escape"
 )
 
 // labelTexts are the labels by bit, each called as field.LabelNames calls it.
-// They are looked up once, so that a flow with labels costs no allocation.
-var labelTexts = sync.OnceValue(func() *[128]string {
-	var texts [128]string
-	for bit := range texts {
-		name, ok := names.LabelName(bit)
-		if !ok {
-			name = strconv.Itoa(bit)
-		}
-		texts[bit] = name
-	}
-	return &texts
-})
+var labelTexts = func() *[label.Bits]string { return label.System().Texts() }
 
 // nextLabel returns the lowest bit of l and l without it; ok is false when none
 // is left.

@@ -18,6 +18,7 @@ type application struct {
 	touched, made, revived int
 	pace                   pace
 	log                    *log
+	remade                 remade // nil where it does not matter
 }
 
 // Apply makes the change. What the kernel refuses for single flows is in the
@@ -71,13 +72,17 @@ func (a *application) apply(ctx context.Context, p *Plan) error {
 	return a.verify(ctx, jobs)
 }
 
+// bounded is how many of the changes count towards Max.
+func (a *application) bounded() int {
+	if a.opt.Max == 0 {
+		return a.touched + a.made - a.revived
+	}
+	return a.touched + a.made
+}
+
 // guard refuses what goes too far. Nothing has been changed yet.
 func (a *application) guard(ctx context.Context) error {
-	bounded := a.touched + a.made
-	if a.opt.Max == 0 {
-		bounded -= a.revived
-	}
-	if bounded > a.opt.most() {
+	if a.bounded() > a.opt.most() {
 		return &GuardError{Op: a.res.Op, Max: a.opt.most()}
 	}
 	if a.opt.Share == 0 && a.revived == 0 {

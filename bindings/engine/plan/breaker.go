@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 type Breaker struct {
 	Max  int           // changes a period
 	Per  time.Duration // the period
+	mu   sync.Mutex    // plans are applied by several tasks at once
 	done []portion     // in the period, oldest first
 	open time.Time     // when it last refused, zero while it is closed
 }
@@ -41,6 +43,8 @@ func (b *Breaker) Allow(n int, now time.Time) error {
 	if n == 0 {
 		return nil
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	sum := 0
 	kept := b.done[:0]
 	for _, p := range b.done {

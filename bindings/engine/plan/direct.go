@@ -40,22 +40,20 @@ func (s *directStep) run(ctx context.Context, a *application) error {
 		return s.runOne(ctx, a)
 	}
 	var undone []int
-	begin := 0
+	begin, taken, portion := 0, 0, a.pace.portion(window)
 	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, _ *conntrack.Error) { undone = append(undone, n-begin) }))
 	if err != nil {
 		return err
 	}
-	for ; begin < len(s.reqs) && err == nil; begin += window {
-		part := s.reqs[begin:min(begin+window, len(s.reqs))]
+	for ; begin < len(s.reqs) && err == nil; begin += portion {
+		part := s.reqs[begin:min(begin+portion, len(s.reqs))]
 		undone = undone[:0]
 		if err = a.pace.wait(ctx, len(part)); err == nil {
 			err = a.log.intend(journal.Create, nil, part, nil)
 		}
-		for i := 0; i < len(part) && err == nil; i++ {
-			err = b.Add(part[i])
-		}
 		if err == nil {
-			err = b.Flush()
+			taken += len(part)
+			err = sendAll(b, part)
 		}
 		if bad := a.log.settle(undone); err == nil {
 			err = bad
@@ -63,7 +61,7 @@ func (s *directStep) run(ctx context.Context, a *application) error {
 		a.opt.Progress(begin+len(part), len(s.reqs))
 	}
 	exists := a.res.Exists
-	err = a.close(b, err)
+	err = a.close(b, err, taken)
 	// What was to be made and is there already is a failure here.
 	a.res.Failed, a.res.Exists = a.res.Failed+a.res.Exists-exists, exists
 	return err
@@ -71,22 +69,57 @@ func (s *directStep) run(ctx context.Context, a *application) error {
 
 // runOne sends a single request; its refusal is an error of the plan.
 func (s *directStep) runOne(ctx context.Context, a *application) error {
-	if err := a.log.intend(journal.Create, nil, s.reqs, nil); err != nil {
+	kind, raw := journal.Create, [][]byte(nil)
+	err := a.pace.wait(ctx, 1)
+	if err == nil && upserts(s.reqs[0]) {
+		kind, raw, err = a.overwritten(ctx, s.reqs[0].(*wire.Create))
+	}
+	if err == nil && kind != 0 {
+		err = a.log.intend(kind, raw, s.reqs, []int{0})
+	}
+	if err != nil || kind == 0 {
 		return err
 	}
-	err := a.k.Do(ctx, s.reqs[0])
-	if err == nil {
+	err = a.k.Do(ctx, s.reqs[0])
+	var refused *conntrack.Error
+	var denied *conntrack.PrivilegeError
+	switch {
+	case err == nil:
 		a.res.Applied++
 		return nil
-	}
-	var refused *conntrack.Error
-	if errors.As(err, &refused) {
+	case errors.As(err, &refused):
 		a.res.refuse(refused)
-		if bad := a.log.settle([]int{0}); bad != nil {
-			return errors.Join(err, bad)
-		}
+	case !errors.As(err, &denied) && !errors.Is(err, conntrack.ErrReadOnly):
+		a.res.Unknown++ // it may have been sent
+		return err
+	}
+	if bad := a.log.settle([]int{0}); bad != nil {
+		return errors.Join(err, bad)
 	}
 	return err
+}
+
+// upserts tells whether a request changes the flow that is there.
+func upserts(r wire.Request) bool {
+	c, ok := r.(*wire.Create)
+	return ok && c.Upsert
+}
+
+// overwritten is how a flow is taken down that is to be made or changed: as one
+// that is made, or as the one that is there; 0 leaves it as it is, since it is
+// protected.
+func (a *application) overwritten(ctx context.Context, c *wire.Create) (kind journal.Kind, raw [][]byte, err error) {
+	var e wire.Entry
+	there, err := a.k.Get(ctx, wire.Get{Key: wire.Key{Tuple: c.Entry.Orig, Split: c.Entry.SplitZone()}}, &e)
+	if err != nil || !there {
+		return journal.Create, nil, err
+	}
+	row := a.opt.Guard.row()
+	if row.ResetEntry(&e); a.opt.Guard.Covers(row) {
+		a.res.Protected++
+		return 0, nil, nil
+	}
+	return journal.Update, [][]byte{e.AppendMessage(nil)}, nil
 }
 
 // Action is a change outside the tables of connection tracking: a sysctl, the
@@ -130,6 +163,9 @@ func (s *actStep) find(_ context.Context, a *application) (job, error) {
 
 // run implements job.
 func (s *actStep) run(ctx context.Context, a *application) error {
+	if err := a.pace.wait(ctx, s.act.N); err != nil {
+		return err
+	}
 	if s.act.Undo != nil {
 		note, err := s.act.Undo()
 		if err == nil {

@@ -1,9 +1,15 @@
 package plan
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
+	"syscall"
+	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
+	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/engine/snapshot"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
@@ -16,13 +22,14 @@ type flowStep struct {
 	target string
 	query  *query.Query // the flows to find when applied, or
 	flows  []wire.Flow  // the flows
+	asked  *query.Query // what found them before
 }
 
 func (s *flowStep) words() (op, target string) { return s.effect.words(), s.target }
 
 // find implements step.
 func (s *flowStep) find(ctx context.Context, a *application) (job, error) {
-	found, protected, err := s.collect(ctx, &a.opt.Guard, a.opt.most()+1-a.touched)
+	found, protected, err := s.collect(ctx, &a.opt.Guard, a.opt.most()+1-a.bounded())
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +73,7 @@ func (s *flowStep) collect(ctx context.Context, guard *Protection, most int) (fo
 type flowJob struct {
 	step  *flowStep
 	found *pages
+	done  pages                                                                 // what was changed, where it is looked at again at the end
 	feed  func(ctx context.Context, a *application, give func(*looked) *looked) // nil for those that were found
 }
 
@@ -75,6 +83,7 @@ const window = 256
 
 // looked is a window of flows as they are now.
 type looked struct {
+	at         time.Time // of the look: they were not like this before
 	found, now []wire.Flow
 	buf        []byte // what the kernel said of each
 	ends       []int  // where that ends in buf
@@ -140,6 +149,9 @@ func (j *flowJob) run(ctx context.Context, a *application) error {
 		feed(ctx, a, give)
 	}()
 	err := j.send(ctx, a, next, free)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // what was handed over was not all
+	}
 	cancel(context.Canceled)
 	for range next { // the reader may be about to hand over
 	}
@@ -162,12 +174,21 @@ func (j *flowJob) again(ctx context.Context, a *application, give func(*looked) 
 // look reads flows again and sorts out those that are not to be changed.
 func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w *looked) error {
 	w.reset()
+	w.at = time.Now()
+	return j.sort(ctx, a, flows, w, func(i int, now *wire.Flow, v *wire.View) {
+		w.add(&flows[i], now, v.Raw())
+	})
+}
+
+// sort reads flows again, calls fn for those that may be changed and counts the
+// others in w.
+func (j *flowJob) sort(ctx context.Context, a *application, flows []wire.Flow, w *looked, fn func(i int, now *wire.Flow, v *wire.View)) error {
 	keys := make([]wire.Key, len(flows))
 	for i := range flows {
 		keys[i] = flows[i].Key()
 	}
 	still := func(*wire.View) bool { return true }
-	if q := j.step.query; q != nil {
+	if q := cmp.Or(j.step.query, j.step.asked); q != nil {
 		still = q.Recheck()
 	}
 	row := a.opt.Guard.row()
@@ -186,24 +207,66 @@ func (j *flowJob) look(ctx context.Context, a *application, flows []wire.Flow, w
 			w.protected++
 			return nil
 		}
-		w.add(&flows[i], &now, v.Raw())
+		fn(i, &now, v)
 		return nil
 	})
 }
 
-// same tells whether a flow is the one that was found, not made anew with the
+// fresh is how old the look at a flow may be when it is changed. The disk may
+// have taken longer for the journal: then flows are read once more.
+const fresh = 5 * time.Millisecond
+
+// confirm reads the flows of a window once more where the look at them is not
+// fresh, and leaves out the requests about those that are not to be changed any
+// more.
+func (j *flowJob) confirm(ctx context.Context, a *application, w *looked, reqs []wire.Request, order []int) (_ []wire.Request, _ []int, err error) {
+	if len(reqs) == 0 || time.Since(w.at) <= fresh {
+		return reqs, order, nil
+	}
+	flows := make([]wire.Flow, len(order))
+	for n, i := range order {
+		flows[n] = w.now[i]
+	}
+	late := &looked{}
+	place := make([]int, 0, len(reqs))
+	err = j.sort(ctx, a, flows, late, func(n int, _ *wire.Flow, _ *wire.View) { place = append(place, n) })
+	if err != nil {
+		place = place[:0]
+	}
+	a.res.Gone, a.res.Changed, a.res.Protected = a.res.Gone+late.gone, a.res.Changed+late.changed, a.res.Protected+late.protected
+	for n, i := range place {
+		reqs[n], order[n] = reqs[i], order[i]
+	}
+	if bad := a.log.only(place); err == nil {
+		err = bad
+	}
+	return reqs[:len(place)], order[:len(place)], err
+}
+
+// same tells whether a flow is the one that was found, not one of the opposite
+// direction, which the kernel finds by the same tuple, and not made anew with the
 // same addresses: by id, and by start time where that is known, since a flow
 // that is made anew often gets the id of the old one.
 func same(found, now *wire.Flow) bool {
-	return (!found.Has(wire.HasID) || !now.Has(wire.HasID) || found.ID == now.ID) &&
+	return found.Orig == now.Orig &&
+		(!found.Has(wire.HasID) || !now.Has(wire.HasID) || found.ID == now.ID) &&
 		(!found.Has(wire.HasStart) || !now.Has(wire.HasStart) || found.Start == now.Start)
 }
 
 // send takes each window down and changes its flows.
 func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked, free chan<- *looked) error {
-	var undone []int // of the window at hand, by their number in it
-	sent, order := 0, []int(nil)
-	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, _ *conntrack.Error) { undone = append(undone, order[n-sent]) }))
+	// Of the window at hand: requests by their number in it, and the flow of each.
+	var refused, undone, order []int
+	sent, taken := 0, 0
+	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, e *conntrack.Error) {
+		refused = append(refused, n-sent)
+		// An update that is refused may have been made in part: the kernel goes
+		// through what it is to change one by one (linux
+		// ctnetlink_change_conntrack).
+		if j.step.kind() != journal.Update || errors.Is(e, syscall.ENOENT) {
+			undone = append(undone, n-sent)
+		}
+	}))
 	if err != nil {
 		return err
 	}
@@ -212,7 +275,7 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 		if err = w.err; err != nil {
 			break
 		}
-		undone, order = undone[:0], order[:0]
+		refused, undone, order = refused[:0], undone[:0], order[:0]
 		var reqs []wire.Request
 		for i := range w.now {
 			req, bad := j.step.request(&w.found[i], &w.now[i])
@@ -227,7 +290,14 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 			reqs, order = append(reqs, req), append(order, i)
 		}
 		if err == nil {
-			err = j.window(a, b, w, reqs, order)
+			err = a.log.intend(j.step.kind(), w.messages(), reqs, order)
+		}
+		if err == nil {
+			reqs, order, err = j.confirm(ctx, a, w, reqs, order)
+		}
+		if err == nil {
+			taken += len(reqs)
+			err = sendAll(b, reqs)
 		}
 		if bad := a.log.settle(undone); err == nil {
 			err = bad
@@ -236,17 +306,19 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 			break
 		}
 		sent += len(reqs)
+		for n, i := range order {
+			if a.opt.Verify > 0 && !slices.Contains(refused, n) {
+				j.done.add(&w.now[i])
+			}
+		}
 		a.opt.Progress(sent, a.touched)
 		free <- w
 	}
-	return a.close(b, err)
+	return a.close(b, err, taken)
 }
 
-// window takes down what is about to be changed, and sends it.
-func (j *flowJob) window(a *application, b *conntrack.Batch, w *looked, reqs []wire.Request, order []int) error {
-	if err := a.log.intend(j.step.kind(), w.messages(), reqs, order); err != nil {
-		return err
-	}
+// sendAll sends what was taken down.
+func sendAll(b *conntrack.Batch, reqs []wire.Request) error {
 	for _, req := range reqs {
 		if err := b.Add(req); err != nil {
 			return err
@@ -255,9 +327,14 @@ func (j *flowJob) window(a *application, b *conntrack.Batch, w *looked, reqs []w
 	return b.Flush()
 }
 
-// close ends a batch and moves its totals into the result.
-func (a *application) close(b *conntrack.Batch, err error) error {
+// close ends a batch and moves its totals into the result. taken is how many
+// requests were taken down for it: what of the last ones was not sent any more
+// did not happen.
+func (a *application) close(b *conntrack.Batch, err error, taken int) error {
 	got, closeErr := b.Close()
+	if bad := a.log.unsent(taken - got.Sent); closeErr == nil {
+		closeErr = bad
+	}
 	r := a.res
 	r.Applied, r.Gone, r.Exists = r.Applied+got.Applied, r.Gone+got.Gone, r.Exists+got.Exists
 	r.Failed, r.Unknown = r.Failed+got.Failed, r.Unknown+got.Unknown
@@ -275,7 +352,7 @@ func (j *flowJob) verify(ctx context.Context, a *application) error {
 	if _, deletes := j.step.effect.(deletion); !deletes && !updates {
 		return nil
 	}
-	for flows := range j.found.windows(window) {
+	for flows := range j.done.windows(window) {
 		keys := make([]wire.Key, len(flows))
 		for i := range flows {
 			keys[i] = flows[i].Key()

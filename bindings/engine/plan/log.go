@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -25,6 +26,8 @@ type log struct {
 	header journal.Header
 	need   int64
 	w      *journal.Writer
+	size   int      // of the last batch that could be written
+	place  []int    // in it, of the requests that are sent; nil where all are
 	pack   []byte   // holds payloads that are put together
 	list   [][]byte // the payloads of a batch
 }
@@ -48,7 +51,10 @@ func (l *log) write(kind journal.Kind, payloads [][]byte) (err error) {
 			return err
 		}
 	}
-	return l.w.Intend(kind, payloads)
+	if err = l.w.Intend(kind, payloads); err == nil {
+		l.size, l.place = len(payloads), nil
+	}
+	return err
 }
 
 // intend takes down that reqs are about to be sent. raw is what the kernel said
@@ -98,18 +104,56 @@ func (l *log) note(n Note) error {
 	return l.write(journal.Action, [][]byte{data})
 }
 
-// settle takes down what of the last batch did not happen.
+// only takes down that of the last batch no more is sent than what has these
+// places.
+func (l *log) only(place []int) error {
+	var undone []int
+	for i := range l.size {
+		if _, is := slices.BinarySearch(place, i); !is {
+			undone = append(undone, i)
+		}
+	}
+	err := l.settle(undone)
+	l.place = place
+	return err
+}
+
+// settle takes down what of the last batch did not happen, by its number among
+// what is sent.
 func (l *log) settle(undone []int) error {
 	if l.w == nil || len(undone) == 0 {
 		return nil
 	}
+	if l.place != nil {
+		undone = slices.Clone(undone)
+		for n, i := range undone {
+			undone[n] = l.place[i]
+		}
+	}
 	return l.w.Settle(undone)
+}
+
+// unsent takes down that the last n of the last batch were never sent.
+func (l *log) unsent(n int) error {
+	size := l.size
+	if l.place != nil {
+		size = len(l.place)
+	}
+	var undone []int
+	for i := size - n; i < size; i++ {
+		undone = append(undone, i)
+	}
+	return l.settle(undone)
 }
 
 // end closes the journal of a plan that ended with err, and puts its name into
 // the result.
 func (l *log) end(r *Result, err error) error {
-	if l.w == nil {
+	switch {
+	case l.w == nil:
+		return err
+	case l.size == 0: // nothing was ever sent
+		l.w.Abort()
 		return err
 	}
 	r.ID = l.w.Header().ID

@@ -88,9 +88,13 @@ func (p *Plan) Plus(other *Plan) *Plan {
 // Protection matters to it.
 func (p *Plan) Touches() bool {
 	return slices.ContainsFunc(p.steps, func(s step) bool {
-		switch s.(type) {
+		switch s := s.(type) {
 		case *flowStep, *undoStep:
 			return true
+		case *restoreStep:
+			return s.opt.Conflict == ConflictUpdate
+		case *directStep:
+			return slices.ContainsFunc(s.reqs, upserts)
 		}
 		return false
 	})
@@ -103,7 +107,7 @@ func (p *Plan) Resolve(find func(q query.Query) []wire.Flow) *Plan {
 	for i, s := range p.steps {
 		if f, ok := s.(*flowStep); ok && f.query != nil && f.query.Calls() {
 			named := *f
-			named.query, named.flows = nil, find(*f.query)
+			named.query, named.asked, named.flows = nil, f.query, find(*f.query)
 			found.steps[i] = &named
 		}
 	}
@@ -137,4 +141,15 @@ func (p *Plan) String() string {
 		lines[i] = strings.TrimSpace(op + " " + target)
 	}
 	return "plan: " + strings.Join(lines, "\n then ")
+}
+
+// Deletes tells whether p deletes flows.
+func (p *Plan) Deletes() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool {
+		f, ok := s.(*flowStep)
+		if ok {
+			_, ok = f.effect.(deletion)
+		}
+		return ok
+	})
 }

@@ -2,10 +2,12 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/snapshot"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
 // Result says what became of a plan. Matched = Applied + Gone + Changed +
@@ -74,6 +76,16 @@ func (r *Result) refuse(err *conntrack.Error) {
 	if len(r.Errors) < conntrack.MaxErrors {
 		r.Errors = append(r.Errors, err)
 	}
+}
+
+// example adds a sentence about many flows that ends in one of them.
+func (r *Result) example(text string, flow wire.Tuple) {
+	for _, old := range r.Notes {
+		if strings.HasPrefix(old, text) {
+			return
+		}
+	}
+	r.Notes = append(r.Notes, text+flow.String())
 }
 
 // note adds a sentence, each once.

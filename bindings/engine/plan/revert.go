@@ -13,24 +13,43 @@ import (
 type changesBack struct {
 	a     *application
 	kind  journal.Kind
-	at    time.Time // when they were made
+	at    time.Time // when the last of them were made
 	flows []wire.Flow
 	were  map[wire.Tuple]*changed
 }
+
+// apart is how far the changes of one window may be from each other in time.
+const apart = time.Second / 2
 
 // changed is a flow as it was before an update, and the update.
 type changed struct {
 	was wire.Flow
 	did Change
 	age time.Duration
+	// again is when it was made again by an undo, else zero.
+	again time.Time
 }
 
 // add takes one change back, together with others like it.
 func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Duration) error {
-	b.kind, b.at = c.Kind, c.At.Wall
+	if b.at.Sub(c.At.Wall) > apart {
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if b.kind = c.Kind; len(b.flows) == 0 {
+		b.at = c.At.Wall
+	}
 	var v wire.View
 	switch c.Kind {
 	case journal.Create:
+		if h, ok := wire.ReadHeader(c.Payload); !ok || h.Subsys() != wire.SubsysConntrack {
+			// Its attributes have other meanings: what would be the tuple of a
+			// flow names the master of an expectation.
+			b.a.res.Changed++
+			b.a.res.note("what was done to expectations is not taken back")
+			return nil
+		}
 		if err := v.Reset(c.Payload); err != nil {
 			return err
 		}
@@ -40,7 +59,10 @@ func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Durati
 		b.flows = append(b.flows, wire.Flow{Orig: f.Orig, Reply: f.Reply, Present: f.Present & wire.HasReply})
 	case journal.Update:
 		parts, err := journal.Unpack(nil, c.Payload)
-		if err != nil || len(parts) != 2 {
+		if err == nil && len(parts) != 2 {
+			err = fmt.Errorf("it has %d parts in place of two", len(parts))
+		}
+		if err != nil {
 			return fmt.Errorf("undo: an update in the journal cannot be read: %w", err)
 		}
 		if err := v.Reset(parts[0]); err != nil {
@@ -62,7 +84,11 @@ func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Durati
 			b.were = map[wire.Tuple]*changed{}
 		}
 		b.were[x.was.Orig] = x
-		b.flows = append(b.flows, x.was)
+		f := x.was
+		if at, is := b.a.remade[f.Orig]; is {
+			x.again, f.Present = at, f.Present&^(wire.HasID|wire.HasStart)
+		}
+		b.flows = append(b.flows, f)
 	default:
 		return fmt.Errorf("undo: the journal holds a change of %v, which this version does not know", c.Kind)
 	}
@@ -72,27 +98,24 @@ func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Durati
 	return b.flush(ctx)
 }
 
-// unmaking deletes flows that were made about a time. One that began at another
-// is not the one that was made: its start is known where timestamps are on.
+// unmaking deletes flows that were made about a time, or made again since by an
+// undo. One that began at another is not the one that was made.
 type unmaking struct {
 	deletion
-	at time.Time
+	at     time.Time
+	remade remade
 }
 
 func (u unmaking) request(found, now *wire.Flow) (wire.Request, error) {
-	if now.Has(wire.HasStart) {
-		if d := time.Unix(0, int64(now.Start)).Sub(u.at); d < -time.Second || d > madeWithin {
-			return nil, nil //nolint:nilnil // it stays as it is
-		}
+	at, is := u.remade[found.Orig]
+	if !madeAbout(now, u.at) && !(is && madeAbout(now, at)) {
+		return nil, nil //nolint:nilnil // it stays as it is
 	}
 	return u.deletion.request(found, now)
 }
 
-// madeWithin is how long after it was taken down a batch may have been sent.
-const madeWithin = 10 * time.Second
-
 func (b *changesBack) flush(ctx context.Context) error {
-	var e effect = unmaking{at: b.at}
+	var e effect = unmaking{at: b.at, remade: b.a.remade}
 	if b.kind == journal.Update {
 		e = reversal{b.were, b.a.res}
 	}
@@ -125,6 +148,9 @@ func (reversal) kind() journal.Kind { return journal.Update }
 
 func (r reversal) request(found, now *wire.Flow) (wire.Request, error) {
 	x := r.were[found.Orig]
+	if !x.again.IsZero() && !madeAbout(now, x.again) {
+		return nil, nil //nolint:nilnil // it is another one
+	}
 	var c Change
 	if m := x.did.Mark; m != nil && now.Mark&m.Mask == m.Value&m.Mask {
 		c.Mark = &wire.Masked32{Value: x.was.Mark, Mask: m.Mask}
@@ -139,7 +165,11 @@ func (r reversal) request(found, now *wire.Flow) (wire.Request, error) {
 			c.Labels, c.LabelMask = &was, &mask
 		}
 	}
-	if t := x.did.Timeout; t != nil && now.Has(wire.HasTimeout) && x.was.Has(wire.HasTimeout) && now.Timeout <= *t {
+	switch t := x.did.Timeout; {
+	case t == nil, !now.Has(wire.HasTimeout), !x.was.Has(wire.HasTimeout), now.Timeout > *t:
+	case now.Status&wire.StatusFixedTimeout != 0:
+		r.res.note("timeouts that were fixed stay: the kernel changes none")
+	default:
 		if passed := uint32(x.age / time.Second); passed < x.was.Timeout {
 			left := x.was.Timeout - passed
 			c.Timeout = &left

@@ -3,7 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,12 +45,16 @@ type reviver struct {
 	fresh    map[int]aged // of the window, to be read again
 	checks   []aged       // of all windows
 	made     int
+	taken    int // down
+	met      int // that were there, and got mark, labels and timeout
 }
 
-// aged is a flow with the time that has passed since it was as it is here.
+// aged is a flow with the time that had passed, at a time, since it was as it is
+// here.
 type aged struct {
 	entry wire.Entry
 	age   time.Duration
+	at    time.Time
 }
 
 func newReviver(ctx context.Context, a *application, conflict Conflict, opt restore.Options) (*reviver, error) {
@@ -82,7 +86,7 @@ func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, pro
 			return err
 		}
 		if opt.NoMaster = !found || problem.Cycle; opt.NoMaster {
-			r.a.res.note("flows whose master is gone come back without it: " + problem.Error())
+			r.a.res.example("flows whose master is gone come back without it, such as ", e.Orig)
 		}
 	}
 	req, err := restore.Request(e, opt)
@@ -96,7 +100,7 @@ func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, pro
 		return nil
 	}
 	if r.made++; r.made%checkEvery == 1 {
-		r.fresh[len(r.reqs)] = aged{*e, age}
+		r.fresh[len(r.reqs)] = aged{*e, age, time.Now()}
 	}
 	if r.reqs = append(r.reqs, req); len(r.reqs) < r.a.pace.portion(reviveWindow) {
 		return nil
@@ -113,11 +117,9 @@ func (r *reviver) flush(ctx context.Context) error {
 	if err == nil {
 		err = r.a.log.intend(journal.Create, nil, r.reqs, nil)
 	}
-	for i := 0; i < len(r.reqs) && err == nil; i++ {
-		err = r.b.Add(r.reqs[i])
-	}
 	if err == nil {
-		err = r.b.Flush()
+		r.taken += len(r.reqs)
+		err = sendAll(r.b, r.reqs)
 	}
 	if bad := r.a.log.settle(r.undone); err == nil {
 		err = bad
@@ -125,6 +127,7 @@ func (r *reviver) flush(ctx context.Context) error {
 	if err == nil && r.conflict == ConflictUpdate {
 		err = r.meet(ctx)
 	}
+	r.remember()
 	for _, i := range r.undone {
 		delete(r.fresh, i)
 	}
@@ -138,6 +141,19 @@ func (r *reviver) flush(ctx context.Context) error {
 	return err
 }
 
+// remember notes which flows of the window are made again.
+func (r *reviver) remember() {
+	if r.a.remade == nil {
+		return
+	}
+	now := time.Now()
+	for i, req := range r.reqs {
+		if !slices.Contains(r.undone, i) {
+			r.a.remade.remember(req.Target(), now)
+		}
+	}
+}
+
 // meet gives the flows that are there what those had that could not be made.
 func (r *reviver) meet(ctx context.Context) error {
 	had := map[wire.Tuple]*wire.Entry{}
@@ -147,6 +163,7 @@ func (r *reviver) meet(ctx context.Context) error {
 		had[e.Orig] = e
 		flows = append(flows, wire.Flow{Orig: e.Orig, Reply: e.Reply, Present: wire.HasReply})
 	}
+	r.met += len(flows)
 	return r.a.changeNow(ctx, flows, meeting{had})
 }
 
@@ -156,7 +173,8 @@ func (r *reviver) close(ctx context.Context, err error) error {
 		err = r.flush(ctx)
 	}
 	exists := r.a.res.Exists
-	err = r.a.close(r.b, err)
+	err = r.a.close(r.b, err, r.taken)
+	r.a.res.Exists -= r.met // what became of them is counted
 	if r.conflict == ConflictFail {
 		r.a.res.Failed, r.a.res.Exists = r.a.res.Failed+r.a.res.Exists-exists, exists
 	}
@@ -185,11 +203,14 @@ func (r *reviver) check(ctx context.Context) error {
 		}
 		v.Entry(&now)
 		was, opt := &r.checks[i], r.opt
-		opt.Age = was.age
+		opt.Age = was.age + time.Since(was.at)
+		if _, err := restore.Request(&was.entry, opt); err != nil {
+			return nil //nolint:nilerr // its time has run out meanwhile
+		}
 		r.a.res.Checked++
 		if names := restore.Differs(&was.entry, &now, opt); len(names) > 0 {
 			r.a.res.Differs++
-			r.a.res.note(fmt.Sprintf("not as before in some flows, such as %s: %s", now.Orig, strings.Join(names, ", ")))
+			r.a.res.example("not as before in some flows: "+strings.Join(names, ", ")+"; in ", now.Orig)
 		}
 		return nil
 	})

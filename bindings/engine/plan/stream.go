@@ -7,13 +7,10 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
-
-// fresh is how old the look at a flow may be when it is changed. Older ones are
-// read again.
-const fresh = 5 * time.Millisecond
 
 // streamed is the one step of p as a job that changes flows while they are
 // being found, nil where all must be found first. That is so where the plan
@@ -65,10 +62,14 @@ func (a *application) stream(ctx context.Context, p *Plan) (done bool, err error
 func growth(n int) int { return n + n/10 + 1000 }
 
 // stream finds flows and hands them over. A window that took long to fill is
-// read again.
+// read again. Where nothing is read ahead a datagram is handed over after the
+// kernel has made the next one, which holds less than a window, so that no flow
+// was read before the window in front of it was begun (linux
+// netlink_recvmsg, netlink_dump).
 func (j *flowJob) stream(ctx context.Context, a *application, give func(*looked) *looked) {
 	w := &looked{}
 	var began time.Time
+	before := time.Now()
 	n := 0
 	hand := func() bool {
 		if len(w.now) > 0 && time.Since(began) > fresh {
@@ -84,7 +85,7 @@ func (j *flowJob) stream(ctx context.Context, a *application, give func(*looked)
 		return true
 	}
 	var msg []byte
-	_, err := j.step.query.Each(ctx, func(r *field.Row) error {
+	_, err := j.step.query.Each(query.Unhurried(ctx), func(r *field.Row) error {
 		if a.opt.Guard.Covers(r) {
 			w.protected++
 			return nil
@@ -93,7 +94,7 @@ func (j *flowJob) stream(ctx context.Context, a *application, give func(*looked)
 			return &GuardError{Op: a.res.Op, Max: a.opt.most(), Done: n - 1}
 		}
 		if len(w.now) == 0 {
-			began = time.Now()
+			w.at, began, before = before, time.Now(), time.Now()
 		}
 		if v := r.View(); v != nil {
 			msg = append(msg[:0], v.Raw()...)

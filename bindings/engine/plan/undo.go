@@ -75,6 +75,9 @@ func (s *undoStep) run(ctx context.Context, a *application) error {
 		}
 		return nil
 	})
+	if err == nil {
+		a.remade, err = s.remade(a.opt.Journal)
+	}
 	begin := 0
 	for i := 0; i < len(runs) && err == nil; i++ {
 		err = s.back(ctx, a, runs[i].kind, begin, begin+runs[i].n)

@@ -108,7 +108,7 @@ func (s *Space) read(ctx context.Context, table wire.Table, ask Ask, fn func(*fi
 		if p.family != 0 {
 			earlier = nil
 		}
-		opt := conntrack.DumpOptions{Partition: a.partition, Ahead: true}
+		opt := conntrack.DumpOptions{Partition: a.partition, Ahead: !unhurried(ctx)}
 		_, err := s.Kernel.Dump(ctx, p.dump, opt, func(v *wire.View) error {
 			if told++; told&1023 == 0 {
 				progress.add(1024)

@@ -53,9 +53,15 @@ func TestEachPart(t *testing.T) {
 		{"master", whole(), func(e *wire.Entry) { e.Master.SrcPort++ }},
 		{"state", whole(), func(e *wire.Entry) { e.State++ }},
 		{"state", sctp, func(e *wire.Entry) { e.State++ }},
-		{"tcp_flags", whole(), func(e *wire.Entry) { e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 8}, Flags: [2]wire.TCPFlags{0x21, 0x23}}) }},
-		{"", whole(), func(e *wire.Entry) { e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 8}, Flags: [2]wire.TCPFlags{0x0b, 0x0b}}) }},
-		{"wscale", whole(), func(e *wire.Entry) { e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 7}, Flags: [2]wire.TCPFlags{0x03, 0x03}}) }},
+		{"tcp_flags", whole(), func(e *wire.Entry) {
+			e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 8}, Flags: [2]wire.TCPFlags{0x21, 0x23}})
+		}},
+		{"", whole(), func(e *wire.Entry) {
+			e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 8}, Flags: [2]wire.TCPFlags{0x0b, 0x0b}})
+		}},
+		{"wscale", whole(), func(e *wire.Entry) {
+			e.SetTCP(wire.TCPInfo{WScale: [2]uint8{7, 7}, Flags: [2]wire.TCPFlags{0x03, 0x03}})
+		}},
 		{"vtag", sctp, func(e *wire.Entry) { e.SetVTags([2]uint32{1, 3}) }},
 		{"seq_adjust", whole(), func(e *wire.Entry) { e.SeqAdj[1].After++ }},
 		{"seq_adjust", whole(), func(e *wire.Entry) { e.SeqAdj, e.Present = [2]wire.SeqAdj{}, e.Present&^wire.HasSeqAdj }},

@@ -70,9 +70,17 @@ func same(t *testing.T, was, is []restoretest.Flow, opt Options, read time.Time)
 		t.Fatalf("%d flows were there, %d are", len(was), len(is))
 	}
 	opt.Age += time.Since(read)
+	byOrig := map[wire.Tuple]*wire.Entry{}
+	for i := range is {
+		byOrig[is[i].Entry.Orig] = &is[i].Entry
+	}
 	for i := range was {
-		w, now := &was[i].Entry, &is[i].Entry
-		if differs := Differs(w, now, opt); len(differs) > 0 {
+		w, moved := &was[i].Entry, was[i].Entry
+		opt.move(&moved)
+		now := byOrig[moved.Orig]
+		if now == nil {
+			t.Errorf("%s is not there", moved.Orig)
+		} else if differs := Differs(w, now, opt); len(differs) > 0 {
 			t.Errorf("%s differs in %s\nwas %+v\nis  %+v", w.Orig, strings.Join(differs, ", "), *w, *now)
 		}
 	}

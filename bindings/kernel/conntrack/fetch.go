@@ -59,7 +59,7 @@ func (c *Client) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(
 		if zero || f.at < again || whyLost(err) == "" {
 			return f.failed(err, end)
 		}
-		again, size = end, (end-f.at+1)/2
+		again, size = end, (size+1)/2
 	}
 	f.leave(true)
 	return nil
@@ -173,10 +173,14 @@ func (f *fetcher) take(b []byte, a answers) error {
 		view := &f.view
 		if typ == wire.TypeError {
 			errno, extAck := wire.ReadVerdict(msg)
-			if errno != syscall.ENOENT {
+			switch errno {
+			case syscall.ENOENT:
+				view = nil
+			case 0: // nobody has asked for an acknowledgement
+				return errSkipped
+			default:
 				return &endError{errno, extAck}
 			}
-			view = nil
 		} else if err := view.Reset(msg); err != nil {
 			return err
 		}
@@ -188,8 +192,8 @@ func (f *fetcher) take(b []byte, a answers) error {
 	return nil
 }
 
-// errSkipped says that the answer to a later question came first.
-var errSkipped = errors.New("the answer to a later question came first")
+// errSkipped says that something else came where an answer should have been.
+var errSkipped = errors.New("something else came in its place")
 
 // whyLost says in words what an answer was lost by, "" if err is about
 // something else.

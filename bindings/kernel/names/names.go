@@ -10,11 +10,8 @@ import (
 	"sync"
 )
 
-// Files where names are looked for, as other programs do.
-const (
-	servicesFile = "/etc/services"
-	labelsFile   = "/etc/xtables/connlabel.conf"
-)
+// servicesFile is where names are looked for, as other programs do.
+const servicesFile = "/etc/services"
 
 // common are services that are known without a file.
 const common = `ssh 22
@@ -30,16 +27,17 @@ type table struct {
 	names    []string
 }
 
-var (
-	services = sync.OnceValue(func() table {
-		t := load(servicesFile, readServices)
-		if len(t.names) == 0 {
-			t = readServices(strings.NewReader(common))
-		}
-		return t
-	})
-	labels = sync.OnceValue(func() table { return load(labelsFile, readLabels) })
-)
+var services = sync.OnceValue(func() table {
+	var t table
+	if f, err := os.Open(servicesFile); err == nil {
+		defer f.Close()
+		t = readServices(f)
+	}
+	if len(t.names) == 0 {
+		t = readServices(strings.NewReader(common))
+	}
+	return t
+})
 
 // Service returns the port of a service: "ssh".
 func Service(name string) (port uint16, ok bool) {
@@ -56,59 +54,21 @@ func ServiceName(port uint16) (name string, ok bool) {
 // Services lists the names of services in order.
 func Services() []string { return services().names }
 
-// Label returns the bit of a label.
-func Label(name string) (bit int, ok bool) {
-	bit, ok = labels().byName[strings.ToLower(name)]
-	return bit, ok
-}
-
-// LabelName returns the name of a label by its bit.
-func LabelName(bit int) (name string, ok bool) {
-	name, ok = labels().byNumber[bit]
-	return name, ok
-}
-
-// Labels lists the names of labels in order.
-func Labels() []string { return labels().names }
-
-// load reads a file. One that is not there has no names.
-func load(path string, read func(io.Reader) table) table {
-	f, err := os.Open(path)
-	if err != nil {
-		return table{}
-	}
-	defer f.Close()
-	return read(f)
-}
-
 // readServices reads lines such as "domain 53/udp dns # a comment".
 func readServices(r io.Reader) table {
-	return lines(r, func(t *table, words []string) {
+	t := table{byName: map[string]int{}, byNumber: map[int]string{}}
+	for in := bufio.NewScanner(r); in.Scan(); {
+		text, _, _ := strings.Cut(in.Text(), "#")
+		words := strings.Fields(text)
+		if len(words) < 2 {
+			continue
+		}
 		number, _, _ := strings.Cut(words[1], "/")
 		if n, err := strconv.ParseUint(number, 10, 16); err == nil {
 			t.add(words[0], int(n))
 			for _, alias := range words[2:] {
 				t.add(alias, int(n))
 			}
-		}
-	})
-}
-
-// readLabels reads lines such as "3 web".
-func readLabels(r io.Reader) table {
-	return lines(r, func(t *table, words []string) {
-		if n, err := strconv.ParseUint(words[0], 10, 7); err == nil {
-			t.add(words[1], int(n))
-		}
-	})
-}
-
-func lines(r io.Reader, line func(t *table, words []string)) table {
-	t := table{byName: map[string]int{}, byNumber: map[int]string{}}
-	for in := bufio.NewScanner(r); in.Scan(); {
-		text, _, _ := strings.Cut(in.Text(), "#")
-		if words := strings.Fields(text); len(words) >= 2 {
-			line(&t, words)
 		}
 	}
 	sort.Strings(t.names)

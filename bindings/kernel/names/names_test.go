@@ -21,10 +21,3 @@ func TestServices(t *testing.T) {
 		t.Error("a service that there is not")
 	}
 }
-
-func TestLabels(t *testing.T) {
-	got := readLabels(strings.NewReader("0 eth0-in\n3 web\n128 beyond\nx y\n3 other\n"))
-	if !slices.Equal(got.names, []string{"eth0-in", "other", "web"}) || got.byName["web"] != 3 || got.byNumber[3] != "web" {
-		t.Errorf("%+v", got)
-	}
-}

@@ -12,30 +12,35 @@ import (
 const variable = "SSH_CONNECTION"
 
 // byEnvironment adds what SSH_CONNECTION says here and in the processes of the
-// chain, and tells whether one of them is open now. A pane of tmux keeps the
-// variable of the session that made it: one that has ended is no answer, but
-// does no harm either, and stays.
-func (s *search) byEnvironment(chain []string, table []socket, env func(string) string) bool {
+// chain. A pane of tmux keeps the variable of the session that made it, and what
+// nohup left behind that of a login of long ago: so it is an answer only where a
+// server for logins is in the chain, closed to us, and the connection is open.
+// Otherwise it does no harm, and stays.
+func (s *search) byEnvironment(chain []string, env func(string) string) (sure bool) {
 	texts := []string{env(variable)}
 	for _, pid := range chain {
-		for entry := range bytes.SplitSeq(s.read(pid, "environ"), []byte{0}) {
-			if text, ok := bytes.CutPrefix(entry, []byte(variable+"=")); ok {
+		for one := range bytes.SplitSeq(s.read(pid, "environ"), []byte{0}) {
+			if text, ok := bytes.CutPrefix(one, []byte(variable+"=")); ok {
 				texts = append(texts, string(text))
 			}
 		}
 	}
-	live := false
+	said := make(map[netip.AddrPort]netip.AddrPort) // local by remote
 	for _, text := range texts {
-		local, remote, ok := parseVariable(text)
-		if !ok {
-			continue
-		}
-		s.add(local, remote, ViaEnvironment)
-		if open(table, local, remote) {
-			live = true
+		if local, remote, ok := parseVariable(text); ok {
+			s.add(local, remote, ViaEnvironment)
+			said[remote] = local
 		}
 	}
-	return live
+	if !s.closed || len(said) == 0 {
+		return false
+	}
+	s.table(func(k *entry) {
+		if k.state == established && said[k.remote] == k.local && !s.hosts[k.remote.Addr()] {
+			sure = true
+		}
+	})
+	return sure
 }
 
 // parseVariable reads SSH_CONNECTION strictly: four words, one space between

@@ -1,6 +1,9 @@
 package session
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestEnvironment(t *testing.T) {
 	const text = "198.51.100.7 50122 192.0.2.1 22"
@@ -35,6 +38,26 @@ func TestEnvironment(t *testing.T) {
 		p := newProc(t, "ctsh", "bash", "systemd")
 		p.environ(pidAt(1, 3), text)
 		p.want("UNKNOWN 65535 UNKNOWN 65535", want)
+	})
+	// closed is a chain whose sshd we may not look into, as an ordinary user.
+	closed := func(t *testing.T) *proc {
+		p := newProc(t, "ctsh", "bash", "sshd-session", "systemd")
+		p.remove(fmt.Sprint(pidAt(2, 4)), "fd")
+		p.socket(here, there, established, 77)
+		p.socket(here, "203.0.113.6:4000", established, 78)
+		p.socket("0.0.0.0:22", "0.0.0.0:0", listen, 600)
+		return p
+	}
+	t.Run("sshd closed to us", func(t *testing.T) { closed(t).want(text, want) })
+	t.Run("sshd closed to us, and wiped", func(t *testing.T) {
+		closed(t).want("", "listener 192.0.2.1:22 198.51.100.7:50122", "listener 192.0.2.1:22 203.0.113.6:4000")
+	})
+	t.Run("sshd closed to us, and of this machine", func(t *testing.T) {
+		p := closed(t)
+		p.socket("127.0.0.1:22", "127.0.0.1:40000", established, 79)
+		p.socket("127.0.0.1:40000", "127.0.0.1:22", established, 80)
+		p.want("127.0.0.1 40000 127.0.0.1 22", "environment 127.0.0.1:22 127.0.0.1:40000",
+			"listener 192.0.2.1:22 198.51.100.7:50122", "listener 192.0.2.1:22 203.0.113.6:4000")
 	})
 	t.Run("another variable", func(t *testing.T) {
 		p := newProc(t, "ctsh", "bash", "systemd")

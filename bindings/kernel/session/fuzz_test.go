@@ -6,16 +6,16 @@ import (
 )
 
 // What the parser accepts must read the same after it is written again.
-func FuzzParseSocket(f *testing.F) {
-	f.Add([]byte(tableLine(0, netip.MustParseAddrPort(here), netip.MustParseAddrPort(there), established, 77)))
-	f.Add([]byte(tableLine(9999, netip.MustParseAddrPort("[2001:db8::1]:22"), netip.MustParseAddrPort("[fe80::7]:1"), listen, 0)))
-	f.Add([]byte(tableLine(1, netip.MustParseAddrPort("[::ffff:10.0.0.1]:22"), netip.MustParseAddrPort("[::]:0"), 8, 1<<63)))
+func FuzzParseEntry(f *testing.F) {
+	f.Add([]byte(tableLine(0, netip.MustParseAddrPort(here), netip.MustParseAddrPort(there), established, 0, 77)))
+	f.Add([]byte(tableLine(9999, netip.MustParseAddrPort("[2001:db8::1]:22"), netip.MustParseAddrPort("[fe80::7]:1"), listen, 0, 0)))
+	f.Add([]byte(tableLine(1, netip.MustParseAddrPort("[::ffff:10.0.0.1]:22"), netip.MustParseAddrPort("[::]:0"), 8, 65534, 1<<63)))
 	f.Add([]byte("  sl  local_address rem_address   st"))
 	f.Add([]byte(": : : : : : : : : :"))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		k, ok := parseSocket(line)
+		k, ok := parseEntry(line)
 		if !ok {
-			if k != (socket{}) {
+			if k != (entry{}) {
 				t.Fatalf("%q: refused, but %+v", line, k)
 			}
 			return
@@ -27,7 +27,7 @@ func FuzzParseSocket(f *testing.F) {
 		long := func(a netip.AddrPort) netip.AddrPort {
 			return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 		}
-		again, ok := parseSocket([]byte(tableLine(0, long(k.local), long(k.remote), k.state, k.inode)))
+		again, ok := parseEntry([]byte(tableLine(0, long(k.local), long(k.remote), k.state, int(k.uid), k.inode)))
 		if !ok || again != k {
 			t.Fatalf("%q: %+v, then %t %+v", line, k, ok, again)
 		}

@@ -2,79 +2,93 @@ package session
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"os"
-	"strconv"
+	"strings"
 )
 
-// The daemon, by its comm, and the port that it has unless told otherwise.
-const (
-	daemon     = "sshd"
-	daemonPort = 22
-)
+// defaultPort is the port of sshd unless it is told otherwise.
+const defaultPort = 22
 
-// readBatch is how many names of /proc are read at a time.
-const readBatch = 512
-
-// byListener adds every open connection to a port that sshd listens on.
-func (s *search) byListener(table []socket) {
-	ports := s.daemonPorts(table)
-	for _, k := range table {
-		if k.state == established && ports[k.local.Port()] {
-			s.add(k.local, k.remote, ViaListener)
-		}
-	}
+// serves tells whether a process is a server for logins, by its name: sshd, the
+// sshd-session and sshd-auth of OpenSSH 9.8 and later, or dropbear.
+func (s *search) serves(pid string) bool {
+	name := string(bytes.TrimSuffix(s.read(pid, "comm"), []byte("\n")))
+	return name == "sshd" || strings.HasPrefix(name, "sshd-") || name == "dropbear"
 }
 
-// daemonPorts returns the ports that processes named sshd listen on. Port 22
-// joins them when that is not the whole truth: no such listener (systemd may
-// hold it in place of sshd), a daemon whose descriptors are closed to us, or too
-// many processes to see all.
-func (s *search) daemonPorts(table []socket) map[uint16]bool {
-	inodes := make(map[uint64]bool)
-	whole := s.daemons(func(pid string) bool { return s.sockets(pid, inodes) })
-
+// byListener adds every open connection to a port of the servers for logins: one
+// that they listen on, or that a login uses which has outlived its server. Where
+// one may be hidden from us, port 22 joins, and every connection that came in for
+// root and that no process in sight holds.
+func (s *search) byListener() {
+	served, hidden := s.servers()
 	ports := make(map[uint16]bool)
-	for _, k := range table {
-		if k.state == listen && inodes[k.inode] {
+	s.table(func(k *entry) {
+		if k.state == listen {
+			s.listening[k.local.Port()] = true
+		}
+		if served[end{socket, k.inode}] {
 			ports[k.local.Port()] = true
 		}
+	})
+	if hidden || len(ports) == 0 {
+		ports[defaultPort] = true
 	}
-	if len(ports) == 0 || !whole {
-		ports[daemonPort] = true
-	}
-	return ports
+	var unclear []entry
+	s.table(func(k *entry) {
+		switch {
+		case k.state != established:
+		case ports[k.local.Port()]:
+			s.add(k.local, k.remote, ViaListener)
+		case !hidden || !s.listening[k.local.Port()] || k.inode == 0 || k.uid != root && k.uid != nobody:
+		case len(unclear) == s.connections:
+			s.found.Partial = true
+		default:
+			unclear = append(unclear, *k)
+		}
+	})
+	s.unheld(unclear)
 }
 
-// daemons calls look for each process named sshd, and tells whether it saw all
-// processes and look said yes to each.
-func (s *search) daemons(look func(pid string) bool) bool {
-	dir, err := os.Open(s.root)
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
-
-	whole := true
-	for {
-		names, err := dir.Readdirnames(readBatch)
-		for _, name := range names {
-			if _, err := strconv.ParseUint(name, 10, 31); err != nil {
-				continue
-			}
-			if s.processes == 0 {
-				s.found.Partial = true
-				return false
-			}
-			s.processes--
-			comm := bytes.TrimSuffix(s.read(name, "comm"), []byte("\n"))
-			if string(comm) == daemon && !look(name) {
-				whole = false
-			}
+// servers returns the sockets of the servers for logins, and whether there may
+// be one that cannot be looked into or is not in sight.
+func (s *search) servers() (served map[end]bool, hidden bool) {
+	served, hidden = make(map[end]bool), s.lost || s.away || s.closed
+	n := 0
+	s.each(func(pid string) {
+		if !s.serves(pid) {
+			return
 		}
-		if err != nil {
-			return whole && errors.Is(err, io.EOF)
+		n++
+		s.enter(pid)
+		open := s.descriptors(pid, func(e end) {
+			if e.kind == socket {
+				served[e] = true
+			}
+		})
+		hidden = hidden || !open
+	})
+	return served, hidden || n == 0 || s.cut
+}
+
+// unheld adds those of the connections that no process in sight holds.
+func (s *search) unheld(list []entry) {
+	if len(list) == 0 {
+		return
+	}
+	held := make(map[end]bool)
+	for _, k := range list {
+		held[end{socket, k.inode}] = false
+	}
+	s.each(func(pid string) {
+		s.descriptors(pid, func(e end) {
+			if _, ok := held[e]; ok {
+				held[e] = true
+			}
+		})
+	})
+	for _, k := range list {
+		if !held[end{socket, k.inode}] {
+			s.add(k.local, k.remote, ViaListener)
 		}
 	}
 }

@@ -29,25 +29,26 @@ func TestListener(t *testing.T) {
 	})
 	t.Run("two daemons", func(t *testing.T) {
 		p := tmux(t)
-		p.process(702, 1, "sshd")
+		p.process(702, 1, "dropbear")
 		p.holds(702, 3, 600)
 		p.want("", mine, on22, second)
 	})
-	t.Run("no sshd found", func(t *testing.T) {
+	t.Run("port of a login that outlived its server", func(t *testing.T) {
 		p := tmux(t)
-		p.remove("700", "comm")
-		p.want("", on22)
+		p.remove("700")
+		p.want("", mine, second)
 	})
-	t.Run("descriptors closed to us", func(t *testing.T) {
+	t.Run("port that systemd listens on", func(t *testing.T) {
 		p := tmux(t)
-		p.remove("700", "fd")
-		p.want("", on22)
+		p.remove("700", "fd", "3")
+		p.holds(1, 33, 500)
+		p.want("", mine, second)
 	})
-	t.Run("one of two daemons closed to us", func(t *testing.T) {
+	t.Run("no server found", func(t *testing.T) {
 		p := tmux(t)
-		p.process(702, 1, "sshd")
-		p.remove("702", "fd")
-		p.want("", mine, on22, second)
+		p.remove("700")
+		p.remove("701", "comm")
+		p.want("", on22, second) // which nobody in sight holds
 	})
 	t.Run("another name is not sshd", func(t *testing.T) {
 		p := tmux(t)
@@ -55,16 +56,100 @@ func TestListener(t *testing.T) {
 		p.holds(702, 3, 600)
 		p.want("", mine, second)
 	})
+	t.Run("another network namespace", func(t *testing.T) { // ip netns exec, out of cron
+		p := tmux(t)
+		p.space("blue")
+		p.lives(1000, "blue")
+		p.want("", mine, second)
+	})
 	t.Run("not when a process was found", func(t *testing.T) {
 		p := tmux(t)
-		p.holds(1000, 9, 77)
+		p.remove("998", "comm")
+		p.write("sshd\n", "998", "comm")
+		p.holds(998, 9, 77)
 		p.want("", "process 192.0.2.1:2222 198.51.100.7:50122")
 	})
-	t.Run("not when the environment is open", func(t *testing.T) {
-		tmux(t).want("203.0.113.5 4000 192.0.2.1 2222", "environment 192.0.2.1:2222 203.0.113.5:4000")
+	t.Run("also when a process went out", func(t *testing.T) {
+		p := tmux(t)
+		p.holds(1000, 9, 80)
+		p.want("", "process 192.0.2.1:50000 203.0.113.7:2222", mine, second)
+	})
+	t.Run("also when the environment is open", func(t *testing.T) {
+		tmux(t).want("203.0.113.5 4000 192.0.2.1 2222", "environment 192.0.2.1:2222 203.0.113.5:4000", mine)
 	})
 	t.Run("when the environment is of an ended session", func(t *testing.T) {
 		tmux(t).want("203.0.113.5 4999 192.0.2.1 2222", "environment 192.0.2.1:2222 203.0.113.5:4999", mine, second)
+	})
+}
+
+// Where a login may be hidden, what came in for root and nobody in sight holds
+// is taken for one.
+func TestListenerHidden(t *testing.T) {
+	const (
+		mine  = "listener 192.0.2.1:2222 198.51.100.7:50122"
+		third = "listener 192.0.2.1:2222 203.0.113.5:4001"
+		on22  = "listener 192.0.2.1:22 203.0.113.6:4000"
+	)
+	// seen has a connection to 2222 that a process in sight holds (78), one that
+	// none does (85), and one of another user (86).
+	seen := func(t *testing.T) *proc {
+		p := tmux(t)
+		p.process(703, 1, "haproxy")
+		p.holds(703, 5, 78)
+		p.socket("192.0.2.1:2222", "203.0.113.5:4001", established, 85)
+		p.socketIn("net", "192.0.2.1:2222", "203.0.113.5:4002", established, 1000, 86)
+		p.socketIn("net", "192.0.2.1:2222", "203.0.113.5:4003", established, 0, 0)
+		return p
+	}
+	t.Run("descriptors of the server closed to us", func(t *testing.T) {
+		p := seen(t)
+		p.remove("700", "fd")
+		p.remove("701", "fd")
+		p.want("", on22, mine, third)
+	})
+	t.Run("one of two servers closed to us", func(t *testing.T) {
+		p := tmux(t)
+		p.process(702, 1, "sshd")
+		p.remove("702", "fd")
+		p.want("", mine, on22, "listener 192.0.2.1:2222 203.0.113.5:4000")
+	})
+	t.Run("login started from outside of the PID namespace", func(t *testing.T) { // docker exec
+		p := seen(t)
+		p.remove("700")
+		p.remove("701")
+		p.remove("998", "status")
+		p.write("PPid:\t0\n", "998", "status")
+		p.want("", on22, mine, third)
+	})
+	t.Run("root is nobody in our user namespace", func(t *testing.T) {
+		p := seen(t)
+		p.remove("700")
+		p.remove("701")
+		p.socketIn("net", "192.0.2.1:2222", "203.0.113.5:4004", established, 65534, 87)
+		p.want("", on22, mine, third, "listener 192.0.2.1:2222 203.0.113.5:4004")
+	})
+	t.Run("not what went out", func(t *testing.T) {
+		p := seen(t)
+		p.remove("700")
+		p.remove("701")
+		p.socket("192.0.2.1:50001", "203.0.113.5:443", established, 88)
+		p.want("", on22, mine, third)
+	})
+	t.Run("nothing in a namespace without connections", func(t *testing.T) {
+		p := newProc(t, "ctsh", "bash")
+		p.remove("1", "status")
+		p.write("PPid:\t0\n", "1", "status")
+		p.want("")
+	})
+	t.Run("too many", func(t *testing.T) {
+		p := seen(t)
+		p.remove("700")
+		p.remove("701")
+		s := small(p)
+		s.connections = 1
+		if s.run(none); !s.found.Partial || len(s.found.Connections) != 1 {
+			t.Errorf("%+v", s.found)
+		}
 	})
 }
 
@@ -72,8 +157,8 @@ func TestListener(t *testing.T) {
 func TestListenerTooManyProcesses(t *testing.T) {
 	p := tmux(t)
 	s := small(p)
-	s.processes = 5 // four of the chain
-	s.run(func(string) string { return "" })
+	s.limits.processes = 5 // four of the chain
+	s.run(none)
 	on22 := false
 	for _, c := range s.found.Connections {
 		on22 = on22 || c.Local.Port() == 22

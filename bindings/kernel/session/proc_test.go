@@ -34,10 +34,27 @@ func newProc(t *testing.T, comms ...string) *proc {
 	if len(comms) > 0 {
 		p.link(fmt.Sprint(pidAt(0, len(comms))), "self")
 	}
-	for _, name := range []string{"tcp", "tcp6"} {
-		p.write("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n", "net", name)
-	}
+	p.space("net")
 	return p
+}
+
+// space makes the tables of a network namespace, in a directory of the root.
+func (p *proc) space(dir string) {
+	p.t.Helper()
+	for _, name := range []string{"tcp", "tcp6"} {
+		p.write("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n", dir, name)
+	}
+}
+
+// lives moves a process to a network namespace that space has made.
+func (p *proc) lives(pid int, dir string) {
+	p.t.Helper()
+	id := fmt.Sprint(pid)
+	p.remove(id, "net")
+	p.link(filepath.Join("..", dir), id, "net")
+	p.remove(id, "ns")
+	p.write("", id, "ns", "pid")
+	p.link("net:["+dir+"]", id, "ns", "net")
 }
 
 // pidAt numbers a chain of n so that its last is 1.
@@ -87,7 +104,28 @@ func (p *proc) process(pid, parent int, comm string) {
 	if err := os.MkdirAll(filepath.Join(p.root, id, "fd"), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	p.link("/dev/pts/3", id, "fd", "0")
+	p.link("/dev/null", id, "fd", "0")
+	p.lives(pid, "net")
+	p.terminal(pid, -1)
+}
+
+// terminal gives a process the controlling terminal /dev/pts/N; -1 is none.
+func (p *proc) terminal(pid, n int) {
+	p.t.Helper()
+	dev := 0
+	if n >= 0 {
+		dev = 136<<8 | n&0xff | n&^0xff<<12
+	}
+	id := fmt.Sprint(pid)
+	p.remove(id, "stat")
+	p.write(fmt.Sprintf("%d (a) b) S 1 %d %d %d -1 4194304 0\n", pid, pid, pid, dev), id, "stat")
+}
+
+// shows makes a process the other side of the terminal /dev/pts/N.
+func (p *proc) shows(pid, fd, n int) {
+	p.t.Helper()
+	p.link("/dev/ptmx", fmt.Sprint(pid), "fd", fmt.Sprint(fd))
+	p.write(fmt.Sprintf("pos:\t0\nflags:\t02100002\nmnt_id:\t21\nino:\t2\ntty-index:\t%d\n", n), fmt.Sprint(pid), "fdinfo", fmt.Sprint(fd))
 }
 
 func (p *proc) holds(pid, fd int, inode uint64) {
@@ -99,22 +137,27 @@ func (p *proc) environ(pid int, text string) {
 	p.write("SSH_CONNECTION="+text+"\x00TERM=xterm\x00", fmt.Sprint(pid), "environ")
 }
 
-// socket adds a line to the table. An end in brackets, as "[::ffff:10.0.0.1]:22",
-// is written to tcp6.
+// socket adds a socket of root to the table. An end in brackets, as
+// "[::ffff:10.0.0.1]:22", is written to tcp6.
 func (p *proc) socket(local, remote string, state uint8, inode uint64) {
+	p.t.Helper()
+	p.socketIn("net", local, remote, state, 0, inode)
+}
+
+func (p *proc) socketIn(space, local, remote string, state uint8, uid int, inode uint64) {
 	p.t.Helper()
 	name := "tcp"
 	if strings.HasPrefix(local, "[") {
 		name = "tcp6"
 	}
-	p.write(tableLine(p.line, netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote), state, inode), "net", name)
+	p.write(tableLine(p.line, netip.MustParseAddrPort(local), netip.MustParseAddrPort(remote), state, uid, inode), space, name)
 	p.line++
 }
 
 // tableLine writes a line as the kernel does.
-func tableLine(n int, local, remote netip.AddrPort, state uint8, inode uint64) string {
+func tableLine(n int, local, remote netip.AddrPort, state uint8, uid int, inode uint64) string {
 	return fmt.Sprintf("%4d: %s %s %02X 00000000:00000000 02:000A7214 00000000 %5d        0 %d 2 0000000000000000 20 4 30 10 -1\n",
-		n, hexEnd(local), hexEnd(remote), state, 0, inode)
+		n, hexEnd(local), hexEnd(remote), state, uid, inode)
 }
 
 func hexEnd(a netip.AddrPort) string {

@@ -2,34 +2,118 @@ package session
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 )
 
-// ancestors returns the names under /proc of this process and of those above
-// it, up to 1. The walk ends early at a process that cannot be read, and at
-// parent 0: the first process of a PID namespace has its parent outside.
-func (s *search) ancestors() []string {
-	var chain []string
-	for pid := "self"; ; {
-		if s.processes == 0 {
-			s.found.Partial = true
+// self is the name under /proc of this process.
+func (s *search) self() string {
+	if pid, err := os.Readlink(filepath.Join(s.root, "self")); err == nil {
+		return pid
+	}
+	return "self"
+}
+
+// climb visits a process and those above it, up to one that was visited before,
+// and returns the names under /proc of the new ones. The walk ends early at a
+// process that cannot be read, and at parent 0: the first process of a PID
+// namespace has its parent outside, as has one that was started from there.
+// relays is that the first hands a connection on.
+func (s *search) climb(pid string, relays bool) (chain []string) {
+	if relays && s.visited[pid] {
+		s.visit(pid, true, true)
+	}
+	for below := true; ; { // a server for logins: who started that has no part in the login
+		noted, again := s.visited[pid]
+		if again && (noted || !below) {
 			return chain
 		}
-		s.processes--
-		chain = append(chain, pid)
+		if len(s.visited) == s.processes {
+			s.cut = true
+			return chain
+		}
+		if !again {
+			chain = append(chain, pid)
+		}
+		serves := s.visit(pid, relays, below)
+		below, relays = below && !serves, false
+		s.visited[pid] = below || noted
 
 		parent, ok := parentOf(s.read(pid, "status"))
-		// Parents may change while we walk, so a circle is possible in theory.
-		if !ok || parent == "0" || slices.Contains(chain, parent) {
+		if !ok || parent == "0" {
+			s.away = s.away || ok && pid != "1"
 			return chain
 		}
 		pid = parent
+	}
+}
+
+// visit notes what a process holds and its network namespace, its terminals only
+// where asked to. It tells whether that is a server for logins, whose terminals
+// are not its own.
+func (s *search) visit(pid string, relays, terminals bool) (serves bool) {
+	s.enter(pid)
+	serves = s.serves(pid)
+	terminals = terminals && !serves
+	if n, ok := terminalOf(s.read(pid, "stat")); ok && terminals {
+		s.held[end{slave, n}] = true
+	}
+	open := s.descriptors(pid, func(e end) {
+		if terminals || e.kind != slave {
+			s.held[e] = s.held[e] || serves || relays
+		}
+	})
+	s.closed = s.closed || serves && !open
+	return serves
+}
+
+// byProcess adds the open connections whose socket is held by a process that
+// was visited, and follows what these hang on. It tells whether that led to a
+// connection from elsewhere, with nothing left open.
+func (s *search) byProcess() bool {
+	for range s.hops {
+		wanted := s.peers(s.own())
+		for e := range s.held {
+			if other := (end{master, e.number}); e.kind == slave && !s.holds(other) {
+				wanted[other] = true
+			}
+		}
+		for e := range s.sought {
+			delete(wanted, e)
+		}
+		if len(wanted) == 0 {
+			return s.reached && !s.lost && !s.cut
+		}
+		s.follow(wanted)
+	}
+	s.cut = true
+	return false
+}
+
+// holds tells whether a process that was visited holds e.
+func (s *search) holds(e end) bool {
+	_, ok := s.held[e]
+	return ok
+}
+
+// follow climbs from the processes that hold what is wanted.
+func (s *search) follow(wanted map[end]bool) {
+	holders := make(map[string]bool) // true of who relays a connection
+	met := make(map[end]bool)
+	s.each(func(pid string) {
+		s.descriptors(pid, func(e end) {
+			if wanted[e] {
+				holders[pid], met[e] = holders[pid] || e.kind == socket, true
+			}
+		})
+	})
+	for e := range wanted {
+		s.sought[e] = true
+		s.lost = s.lost || !met[e]
+	}
+	for pid, relays := range holders {
+		s.climb(pid, relays)
 	}
 }
 
@@ -45,66 +129,4 @@ func parentOf(status []byte) (string, bool) {
 		return strconv.FormatUint(n, 10), err == nil
 	}
 	return "", false
-}
-
-// sockets adds the inodes of the sockets that a process holds, and tells whether
-// its descriptors could be read.
-func (s *search) sockets(pid string, inodes map[uint64]bool) bool {
-	path := filepath.Join(s.root, pid, "fd")
-	dir, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
-
-	names, err := dir.Readdirnames(s.links + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false
-	}
-	if len(names) > s.links {
-		names, s.found.Partial = names[:s.links], true
-	}
-	for _, name := range names {
-		to, err := os.Readlink(filepath.Join(path, name))
-		if err != nil {
-			continue // closed since
-		}
-		if inode, ok := socketInode(to); ok {
-			inodes[inode] = true
-		}
-	}
-	return true
-}
-
-// socketInode reads the N of the link "socket:[N]".
-func socketInode(link string) (uint64, bool) {
-	text, ok := strings.CutPrefix(link, "socket:[")
-	if !ok {
-		return 0, false
-	}
-	if text, ok = strings.CutSuffix(text, "]"); !ok {
-		return 0, false
-	}
-	inode, err := strconv.ParseUint(text, 10, 64)
-	return inode, err == nil && inode != 0
-}
-
-// read returns a file under the root, or what of it may be read: empty when
-// nothing can. What is too long is cut after the last whole line or, as in environ,
-// the last whole entry: half an entry could read as another connection.
-func (s *search) read(elem ...string) []byte {
-	f, err := os.Open(filepath.Join(append([]string{s.root}, elem...)...))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-
-	// A read may fail half way, as when the process ends: what came is still true.
-	text, _ := io.ReadAll(io.LimitReader(f, int64(s.file)+1))
-	if len(text) <= s.file {
-		return text
-	}
-	s.found.Partial = true
-	text = text[:s.file]
-	return text[:bytes.LastIndexAny(text, "\n\x00")+1]
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"strings"
 	"testing"
 )
@@ -31,6 +30,42 @@ func TestProcess(t *testing.T) {
 		{"sudo chain", []string{"ctsh", "sudo", "sudo", "bash", "sshd", "sshd", "systemd"}, func(p *proc) {
 			p.holds(pidAt(4, 7), 3, 77)
 			p.socket(here, there, established, 77)
+		}, []string{"process 192.0.2.1:22 198.51.100.7:50122"}},
+		{"dropbear", []string{"ctsh", "sh", "dropbear", "dropbear", "init"}, func(p *proc) {
+			p.holds(pidAt(2, 5), 5, 77)
+			p.holds(pidAt(3, 5), 3, 600)
+			p.socket("0.0.0.0:22", "0.0.0.0:0", listen, 600)
+			p.socket(here, there, established, 77)
+			p.socket(here, "203.0.113.6:4000", established, 78)
+		}, []string{"process 192.0.2.1:22 198.51.100.7:50122"}},
+		{"server of another name", []string{"ctsh", "sh", "teleport", "systemd"}, func(p *proc) {
+			p.holds(pidAt(2, 4), 5, 77)
+			p.holds(pidAt(2, 4), 6, 600)
+			p.socket("[::]:3022", "[::]:0", listen, 600)
+			p.socket("192.0.2.1:3022", there, established, 77)
+			p.socket(here, "203.0.113.6:4000", established, 78)
+		}, []string{"process 192.0.2.1:3022 198.51.100.7:50122", "listener 192.0.2.1:22 203.0.113.6:4000"}},
+		{"orphan adopted by a server of something else", []string{"ctsh", "nginx"}, func(p *proc) {
+			p.process(700, 1, "sshd")
+			p.holds(700, 3, 77)
+			p.holds(1, 5, 78)
+			p.holds(1, 6, 600)
+			p.socket("0.0.0.0:80", "0.0.0.0:0", listen, 600)
+			p.socket("192.0.2.1:80", "203.0.113.6:4000", established, 78)
+			p.socket(here, there, established, 77)
+		}, []string{"process 192.0.2.1:80 203.0.113.6:4000", "listener 192.0.2.1:22 198.51.100.7:50122"}},
+		{"the port was changed since", plain, func(p *proc) {
+			p.holds(session, 4, 77)
+			p.socket("0.0.0.0:2222", "0.0.0.0:0", listen, 600)
+			p.socket(here, there, established, 77)
+			p.socket("192.0.2.1:2222", "203.0.113.6:4000", established, 78)
+		}, []string{"process 192.0.2.1:22 198.51.100.7:50122"}},
+		{"network namespace of its own", plain, func(p *proc) {
+			p.space("blue")
+			p.lives(1000, "blue")
+			p.holds(session, 4, 77)
+			p.socket(here, there, established, 77)
+			p.socketIn("blue", here, "203.0.113.6:4000", established, 0, 78)
 		}, []string{"process 192.0.2.1:22 198.51.100.7:50122"}},
 		{"first process of a container", []string{"ctsh", "sshd"}, func(p *proc) {
 			p.holds(1, 3, 77)
@@ -123,9 +158,11 @@ func TestNothingReadable(t *testing.T) {
 	p.want("198.51.100.7 50122 192.0.2.1 22", "environment 192.0.2.1:22 198.51.100.7:50122")
 }
 
+func none(string) string { return "" }
+
 // small is a search whose bounds a test can reach.
 func small(p *proc) *search {
-	return &search{root: p.root, processes: 100, file: 1 << 16, links: 100, seen: make(map[[2]netip.AddrPort]bool)}
+	return newSearch(p.root, limits{processes: 100, hops: 4, spaces: 4, file: 1 << 16, links: 100, connections: 8})
 }
 
 func TestBounds(t *testing.T) {
@@ -138,21 +175,13 @@ func TestBounds(t *testing.T) {
 		p.socket(here, there, established, 77)
 		return p, small(p)
 	}
-	none := func(string) string { return "" }
-
 	_, s := build()
 	if s.run(none); s.found.Partial || len(s.found.Connections) != 1 {
 		t.Errorf("no bound reached: %+v", s.found)
 	}
 	_, s = build()
-	s.file = 2000
-	if s.run(none); !s.found.Partial || len(s.found.Connections) != 0 {
-		t.Errorf("table too long: %+v", s.found)
-	}
-	_, s = build()
-	s.processes = 2
-	if s.run(none); !s.found.Partial || s.processes != 0 || len(s.found.Connections) != 1 ||
-		s.found.Connections[0].Via != ViaListener {
+	s.limits.processes = 2
+	if s.run(none); !s.found.Partial || len(s.found.Connections) != 1 || s.found.Connections[0].Via != ViaListener {
 		t.Errorf("chain too long: %+v", s.found)
 	}
 	p, s := build()
@@ -164,8 +193,30 @@ func TestBounds(t *testing.T) {
 	}
 	p, s = build()
 	p.write(strings.Repeat("A=B\x00", 1<<14)+"SSH_CONNECTION=198.51.100.7 50122 192.0.2.1 2222\x00", "1000", "environ")
-	if s.run(none); !s.found.Partial || len(s.found.Connections) != 1 {
-		t.Errorf("environment too long: %+v", s.found)
+	if s.run(none); s.found.Partial || len(s.found.Connections) != 1 {
+		t.Errorf("environment too long, but the process was found: %+v", s.found)
+	}
+	p, s = build()
+	p.remove("net", "tcp")
+	if s.run(none); !s.found.Partial {
+		t.Errorf("no table: %+v", s.found)
+	}
+	p, s = build()
+	for i := range 20 {
+		p.holds(pidAt(2, 4), 20+i, uint64(9000+i))
+	}
+	if s.run(none); !s.found.Partial || len(s.found.Connections) != s.connections {
+		t.Errorf("too many connections: %+v", s.found)
+	}
+	p, s = build()
+	for i := range 3 {
+		dir := fmt.Sprint("space", i)
+		p.space(dir)
+		p.lives([]int{1000, 999, 998}[i], dir)
+	}
+	s.limits.spaces = 2
+	if s.run(none); !s.found.Partial {
+		t.Errorf("too many network namespaces: %+v", s.found)
 	}
 }
 
@@ -176,8 +227,8 @@ func TestReadCutsWhole(t *testing.T) {
 	for size, want := range map[int]string{2: "", 4: "one\x00", 7: "one\x00", 12: "one\x00two\x00", 13: "one\x00two\x00three"} {
 		s := small(p)
 		s.file = size
-		if got := string(s.read("1", "cut")); got != want || s.found.Partial != (size < 13) {
-			t.Errorf("%d bytes: %q, partial %t", size, got, s.found.Partial)
+		if got := string(s.read("1", "cut")); got != want || s.cut != (size < 13) {
+			t.Errorf("%d bytes: %q, cut %t", size, got, s.cut)
 		}
 	}
 }

@@ -61,15 +61,16 @@ type tally struct {
 	// protected select what no plan of the run may touch.
 	protected []filter.Filter
 	own       own
-	breaker   *plan.Breaker    // bounds what is changed over time, nil for no bound
-	plans     []*planned       // some of those that were made and not yet looked at or applied
-	said      map[string]bool  // notes on standard error
-	hosts     map[string]*Host // by the name of their namespace
+	breaker   *plan.Breaker          // bounds what is changed over time, nil for no bound
+	plans     []*planned             // some of those that were made and not yet looked at or applied
+	reverts   map[string]plan.Revert // of other modules
+	said      map[string]bool        // notes on standard error
+	hosts     map[string]*Host       // by the name of their namespace
 }
 
 // Open adds the globals to v. The turn of v must be held.
 func Open(v *vm.VM, opt Options) *Host {
-	h := newHost(v, opt, "", &tally{said: map[string]bool{}, hosts: map[string]*Host{}})
+	h := newHost(v, opt, "", &tally{reverts: map[string]plan.Revert{}, said: map[string]bool{}, hosts: map[string]*Host{}})
 	ct := h.api(v.L)
 	for _, d := range prelude.Members {
 		v.Set(d.Path, ct.RawGetString(d.Path))

@@ -38,7 +38,7 @@ func init() {
 ct> flows:where("udp"):count()
 1
 ct> ct.undo():apply()
-ctsh: idle flows come back as they were; of 1 it is not known when a packet passed last, and a connection that was busy may be reset
+ctsh: idle flows come back as they were; of 1 it is not known when a packet passed last, and a connection that was busy may be reset...
 undo delete: 1 matched, 1 applied in ...
 ct> flows:where("udp"):count(), flows:where("dport == 53"):first().mark
 2
@@ -102,7 +102,6 @@ func (h *Host) undo(c *registry.Call, id string, force bool) int {
 		c.Raise(h.foreign(c, &head))
 	}
 	p := &planned{h: h, p: plan.Undo(r, h.revert), space: h.space, undoes: head.ID}
-	p.warning = h.undoWarning(p)
 	return h.offer(c, p)
 }
 
@@ -126,33 +125,23 @@ func (h *Host) foreign(c *registry.Call, head *journal.Header) error {
 	return nil
 }
 
-// undoWarning says what an undo cannot promise.
-func (h *Host) undoWarning(p *planned) string {
-	view, err := p.look(nil, 0)
-	switch {
-	case err != nil || view.Active+view.Unsure == 0:
-		return ""
-	case view.Active == 0:
-		return fmt.Sprintf("idle flows come back as they were; of %d it is not known when a packet passed last, and a connection that was busy may be reset", view.Unsure)
-	}
-	return fmt.Sprintf("idle flows come back as they were; %d moved packets in the %d s before they were deleted and may be reset", view.Active, plan.Lately)
-}
-
 // revert is what takes back a change that is none of a flow.
 func (h *Host) revert(note plan.Note) (plan.Action, error) {
-	for kind, fn := range reverts {
-		if kind == note.Kind {
-			return fn(h, note)
-		}
+	switch note.Kind {
+	case "timeout policy":
+		return h.revertPolicy(note)
+	case "sysctl":
+		return h.revertSysctl(note)
 	}
-	return plan.Action{}, fmt.Errorf("undo: nobody knows how to take back a change of %q", note.Kind)
+	if fn := h.run.reverts[note.Kind]; fn != nil {
+		return fn(note)
+	}
+	return plan.Action{}, fmt.Errorf("undo: nobody here knows how to take back a change of kind %q", note.Kind)
 }
 
-// reverts are what takes back changes that are none of flows, by their kind.
-var reverts = map[string]func(*Host, plan.Note) (plan.Action, error){
-	"timeout policy": (*Host).revertPolicy,
-	"sysctl":         (*Host).revertSysctl,
-}
+// Reverts says what takes back the changes of another module, by the kind of
+// their notes.
+func (h *Host) Reverts(kind string, fn plan.Revert) { h.run.reverts[kind] = fn }
 
 // journalFields are the columns of ct.journal().
 var journalFields = field.Columns(

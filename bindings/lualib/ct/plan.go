@@ -25,7 +25,6 @@ type planned struct {
 	p       *plan.Plan
 	space   *query.Space // where the change is made
 	undoes  string       // the journal that it takes back, "" for none
-	warning string       // what to say before it is made, "" for nothing
 	where   string       // in the script it was made
 	seen    bool         // it was looked at, added to another or applied
 }
@@ -96,11 +95,7 @@ source   conntrack table...
 			p.used()
 			view, err := p.look(c, 0)
 			c.Raise(fail(err))
-			s := view.String()
-			if p.warning != "" {
-				s += "\n" + p.warning
-			}
-			return s + "\n" + nextLine(view)
+			return p.described(view) + "\n" + nextLine(view)
 		}).
 		Text(func(p *planned) string { return p.p.String() })
 }
@@ -211,9 +206,7 @@ func (p *planned) apply(c *registry.Call) int {
 		most = plan.DefaultMax
 	}
 	todo := p.resolved(c, &opt.Guard, most+1)
-	if p.warning != "" && !p.seen {
-		p.h.say(p.warning)
-	}
+	p.warn(c)
 	var res *plan.Result
 	p.h.do(func(ctx context.Context) {
 		var stop func()

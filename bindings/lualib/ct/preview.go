@@ -38,7 +38,7 @@ udp 10.0.0...`).
 		return list
 	}).
 	Text(func(f *foreseen) string {
-		s := f.view.String()
+		s := f.p.described(f.view)
 		for i := range f.view.Flows {
 			s += "\n" + textOf(&f.view.Flows[i])
 		}

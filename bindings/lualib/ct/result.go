@@ -82,7 +82,7 @@ func init() {
 		Raises("ENOENT where there is no journal").
 		Example(`ct> r = flows:where("udp"):delete():apply()
 ct> r:undo():apply()
-ctsh: idle flows come back as they were; of 2 it is not known when a packet passed last, and a connection that was busy may be reset
+ctsh: idle flows come back as they were; of 2 it is not known when a packet passed last, and a connection that was busy may be reset...
 undo delete: 2 matched, 2 applied in ...
 ct> flows:where("udp"):count()
 2`)

@@ -106,8 +106,8 @@ func (m *every) statuses() {
 func (m *every) translations() {
 	for _, proto := range protocols {
 		for _, six := range []bool{false, true} {
-			for src := range 4 {
-				for dst := range 4 {
+			for src := range 5 {
+				for dst := range 5 {
 					c := m.plain(proto, six)
 					c.SrcNAT, c.DstNAT = translation(&c.Entry, src, false), translation(&c.Entry, dst, true)
 				}
@@ -123,8 +123,8 @@ func (m *every) translations() {
 	}
 }
 
-// translation is none, the null binding, another address, or another port too.
-// Of ICMP the port is the identifier, which only a source can change without
+// translation is none, the null binding, another address, another port too, or
+// that alone. Of ICMP the port is the identifier, which only a source can change without
 // leaving its range.
 func translation(e *wire.Entry, kind int, dst bool) *wire.NAT {
 	end, port, net := e.Orig.Src, e.Orig.SrcPort, byte(9)
@@ -133,7 +133,7 @@ func translation(e *wire.Entry, kind int, dst bool) *wire.NAT {
 	}
 	icmp := e.Orig.Proto == wire.ProtoICMP || e.Orig.Proto == wire.ProtoICMPv6
 	n := &wire.NAT{}
-	if kind > 1 {
+	if kind == 2 || kind == 3 {
 		// Without ports a pair of addresses is one flow, so that the host part
 		// of the source must stay apart.
 		end[len(end)-3], end[len(end)-1] = net, e.Orig.Src[15]
@@ -146,9 +146,9 @@ func translation(e *wire.Entry, kind int, dst bool) *wire.NAT {
 	switch {
 	case kind == 0:
 		return nil
-	case kind == 3 && icmp && !dst:
+	case kind >= 3 && icmp && !dst:
 		n.MinPort = e.Orig.SrcPort + 20000
-	case kind == 3 && !icmp && (wire.HasPorts(e.Orig.Proto) || e.Orig.Proto == wire.ProtoGRE):
+	case kind >= 3 && !icmp && (wire.HasPorts(e.Orig.Proto) || e.Orig.Proto == wire.ProtoGRE):
 		n.MinPort = port + 20000
 	}
 	n.MaxPort = n.MinPort

@@ -88,7 +88,11 @@ var fetchTests = []test{
 		h.w.Sysctl("nf_conntrack_acct", "1")
 		t := h.w.UDP(true)
 		var field *wire.FieldError
-		err := h.w.Kernel.Fetch(h.ctx, []wire.Key{{Tuple: t}, {}}, true, func(int, *wire.View) error {
+		keys := make([]wire.Key, 400)
+		for i := range keys[:399] {
+			keys[i].Tuple = t
+		}
+		err := h.w.Kernel.Fetch(h.ctx, keys, true, func(int, *wire.View) error {
 			h.t.Error("called")
 			return nil
 		})

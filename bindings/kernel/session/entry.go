@@ -13,43 +13,25 @@ const (
 	listen      = 0x0A
 )
 
-// socket is one line of /proc/net/tcp or tcp6.
-type socket struct {
+// The users that a socket of root can show: root outside of our user namespace
+// is nobody inside (from_kuid_munged, kernel/user_namespace.c).
+const (
+	root   = 0
+	nobody = 65534
+)
+
+// entry is one line of /proc/net/tcp or tcp6.
+type entry struct {
 	local, remote netip.AddrPort
 	state         uint8
+	uid           uint32
 	inode         uint64
 }
 
-// table reads the open and the listening sockets of the network namespace of
-// this process. Lines of other states, and lines that cannot be read, are left
-// out.
-func (s *search) table() []socket {
-	var all []socket
-	for _, name := range []string{"tcp", "tcp6"} {
-		for line := range bytes.Lines(s.read("net", name)) {
-			k, ok := parseSocket(line)
-			if ok && (k.state == established || k.state == listen) {
-				all = append(all, k)
-			}
-		}
-	}
-	return all
-}
-
-// open tells whether the table has the connection as established.
-func open(table []socket, local, remote netip.AddrPort) bool {
-	for _, k := range table {
-		if k.state == established && k.local == local && k.remote == remote {
-			return true
-		}
-	}
-	return false
-}
-
-// parseSocket reads a line as tcp4_seq_show (net/ipv4/tcp_ipv4.c) and
+// parseEntry reads a line as tcp4_seq_show (net/ipv4/tcp_ipv4.c) and
 // tcp6_seq_show write it: "sl: local remote st tx:rx tr:when retrnsmt uid
 // timeout inode ...". The heading is no such line.
-func parseSocket(line []byte) (socket, bool) {
+func parseEntry(line []byte) (entry, bool) {
 	var column [10][]byte
 	for i := range column {
 		line = bytes.TrimLeft(line, " ")
@@ -58,30 +40,34 @@ func parseSocket(line []byte) (socket, bool) {
 			end = len(line)
 		}
 		if end == 0 {
-			return socket{}, false
+			return entry{}, false
 		}
 		column[i], line = line[:end], line[end:]
 	}
 	if !bytes.HasSuffix(column[0], []byte(":")) {
-		return socket{}, false
+		return entry{}, false
 	}
 	local, ok := parseEnd(column[1])
 	if !ok {
-		return socket{}, false
+		return entry{}, false
 	}
 	remote, ok := parseEnd(column[2])
 	if !ok || len(column[1]) != len(column[2]) {
-		return socket{}, false
+		return entry{}, false
 	}
 	state, err := strconv.ParseUint(string(column[3]), 16, 8)
 	if err != nil {
-		return socket{}, false
+		return entry{}, false
+	}
+	uid, err := strconv.ParseUint(string(column[7]), 10, 32)
+	if err != nil {
+		return entry{}, false
 	}
 	inode, err := strconv.ParseUint(string(column[9]), 10, 64)
 	if err != nil {
-		return socket{}, false
+		return entry{}, false
 	}
-	return socket{local: local, remote: remote, state: uint8(state), inode: inode}, true
+	return entry{local: local, remote: remote, state: uint8(state), uid: uint32(uid), inode: inode}, true
 }
 
 // parseEnd reads "0100007F:0016", or the same with four words of address. The

@@ -8,7 +8,7 @@ import (
 )
 
 // Lines that a kernel of a little-endian machine wrote.
-func TestParseSocketLiteral(t *testing.T) {
+func TestParseEntryLiteral(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		t.Skip("the lines are of a little-endian machine")
 	}
@@ -25,16 +25,16 @@ func TestParseSocketLiteral(t *testing.T) {
 			"[2001:db8::1]:22", "198.51.100.7:50122", established, 7},
 	}
 	for _, tt := range tests {
-		k, ok := parseSocket([]byte(tt.line))
+		k, ok := parseEntry([]byte(tt.line))
 		if !ok || k.local.String() != tt.local || k.remote.String() != tt.remote || k.state != tt.state || k.inode != tt.inode {
 			t.Errorf("%q: %t %+v", tt.line, ok, k)
 		}
 	}
 }
 
-func TestParseSocketRefuses(t *testing.T) {
-	good := strings.TrimSuffix(tableLine(3, netip.MustParseAddrPort(here), netip.MustParseAddrPort(there), established, 7), "\n")
-	if _, ok := parseSocket([]byte(good)); !ok {
+func TestParseEntryRefuses(t *testing.T) {
+	good := strings.TrimSuffix(tableLine(3, netip.MustParseAddrPort(here), netip.MustParseAddrPort(there), established, 0, 7), "\n")
+	if _, ok := parseEntry([]byte(good)); !ok {
 		t.Fatalf("refused %q", good)
 	}
 	field := strings.Fields(good)
@@ -50,9 +50,9 @@ func TestParseSocketRefuses(t *testing.T) {
 		change(0, "3"), change(1, field[1][1:]), change(1, "0"+field[1]), change(2, strings.Repeat("0", 32)+":0016"),
 		change(1, "0100007F0016"), change(1, "0100007F:016"), change(1, "0100007F:00016"), change(1, "0100007G:0016"),
 		change(1, "0100007F:-016"), change(1, "+100007F:0016"), change(3, "100"), change(3, "x"), change(3, "-1"),
-		change(9, "x"), change(9, "-1"), change(9, "18446744073709551616"),
+		change(7, "x"), change(7, "-1"), change(7, "4294967296"), change(9, "x"), change(9, "-1"), change(9, "18446744073709551616"),
 	} {
-		if k, ok := parseSocket([]byte(line)); ok {
+		if k, ok := parseEntry([]byte(line)); ok {
 			t.Errorf("%q: %+v", line, k)
 		}
 	}

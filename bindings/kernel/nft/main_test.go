@@ -1,0 +1,9 @@
+package nft
+
+import (
+	"testing"
+
+	"github.com/ctsh/ctsh/bindings/kernel/netns/netnstest"
+)
+
+func TestMain(m *testing.M) { netnstest.Main(m) }
