@@ -35,7 +35,7 @@ integration: tools ## only the packages with tests against the running kernel, u
 
 reliability: tools ## the loads of the reliability tests in full, with their figures (some minutes)
 	CTSH_FULL=1 $(GO) test -count=1 -v -timeout 30m -run '^TestReliability' \
-		./bindings/kernel/conntrack/reliability ./bindings/engine/mirror
+		./bindings/kernel/conntrack/reliability ./bindings/engine/mirror ./bindings/engine/plan/reliability
 
 fuzz: ## every fuzz function in turn, FUZZTIME each (make fuzz FUZZTIME=10m)
 	@grep -rE --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sort | \

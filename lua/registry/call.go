@@ -20,8 +20,14 @@ type Call struct {
 	skip int // 1 for a method, whose first argument is the object
 }
 
-// Op is what was called, as a script writes it: "flows:where".
-func (c *Call) Op() string { return c.decl.Path }
+// Op is what was called, as a script writes it: "flows:where"; "" where a field
+// is read.
+func (c *Call) Op() string {
+	if c.decl == nil {
+		return ""
+	}
+	return c.decl.Path
+}
 
 // Len is the number of arguments given.
 func (c *Call) Len() int { return max(0, c.L.GetTop()-c.skip) }

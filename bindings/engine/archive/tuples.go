@@ -49,9 +49,9 @@ func (p *parser) original(t *wire.Tuple) {
 
 // reply makes the reply tuple: the inverse of the original one where the line says
 // nothing else. An end was translated where -n or -g say so, which -o save writes
-// where the address is another. Where only the port is, it writes the plain
-// address, as it does for a flow made by hand with a reply from elsewhere: that
-// counts as translated too, since it is seldom anything else. What became of the
+// where the address is another; another plain address is that of a flow made by
+// hand. Where the port alone is another it writes the plain address either way:
+// that counts as translated, since it is seldom anything else. What became of the
 // identifier of ICMP it does not write.
 func (p *parser) reply(e *wire.Entry) {
 	inv, _ := e.Orig.Invert()

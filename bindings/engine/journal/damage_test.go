@@ -26,6 +26,7 @@ func torn(t *testing.T) (s *Store, id string, file []byte, full []change) {
 	must(t, w.Settle([]int{0}))
 	must(t, w.Intend(Create, payloads(2, 4)))
 	must(t, w.End(Outcome{Applied: 44}))
+	must(t, s.Close())
 	id = w.Header().ID
 	file, err := os.ReadFile(filepath.Join(s.dir, id+suffix))
 	must(t, err)
@@ -238,6 +239,8 @@ func FuzzScan(f *testing.F) {
 	must(f, w.Settle([]int{1}))
 	must(f, w.Intend(Update, payloads(1, 2)))
 	must(f, w.End(Outcome{Applied: 4}))
+	small(f, s, some("create"), payloads(2, 2))
+	small(f, s, some("delete"), payloads(3, 1))
 	id := w.Header().ID
 	file, err := os.ReadFile(filepath.Join(s.dir, id+suffix))
 	must(f, err)
@@ -265,14 +268,25 @@ func FuzzScan(f *testing.F) {
 		_ = w.Flush()
 		file := b.Bytes()
 		file = file[:max(0, len(file)-int(less))]
-		c, err := scan(bytes.NewReader(file), int64(len(file)), id)
+		first, _ := parseID(id)
+		c, err := scan(bytes.NewReader(file), int64(len(file)), first)
 		if err != nil {
 			t.Fatalf("the magic is right: %v", err)
 		}
-		rd := &Reader{file: memory{Reader: bytes.NewReader(file)}, contents: c}
-		all(t, rd)
 		if c.damage != nil && c.damage.Offset > int64(len(file)) {
 			t.Fatalf("the good part ends at %d of %d", c.damage.Offset, len(file))
+		}
+		src := &source{file: memory{Reader: bytes.NewReader(file)}, first: first, contents: *c}
+		size := int64(0)
+		for k := range c.extents {
+			size += c.extents[k].size
+			if rd, err := src.reader(k); err == nil {
+				all(t, rd)
+			}
+			_ = (&cursor{src: src, k: k}).entry()
+		}
+		if size != int64(len(file)) {
+			t.Fatalf("%d journals of together %d bytes in %d", len(c.extents), size, len(file))
 		}
 	})
 }

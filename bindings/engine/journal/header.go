@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +21,9 @@ const (
 	typeEnd    = 'E'
 )
 
+// recordHead is what stands before a payload: type, length, checksum.
+const recordHead = 1 + 4 + 4
+
 // maxText is how much is kept of each text in a header, in bytes, and maxJSON
 // how long a header may be when it is read: six bytes stand for one where all
 // are escaped.
@@ -33,7 +37,7 @@ const (
 type Header struct {
 	// What [Store.Begin] fills in.
 	Version int    `json:"version"` // of the format
-	ID      string `json:"id"`      // ten digits and letters; a later journal has a greater one
+	ID      string `json:"id"`      // ten digits and letters; a later journal of its process has a greater one
 	Boot    string `json:"boot"`    // see Here
 	PID     int    `json:"pid"`
 	Started Moment `json:"started"`
@@ -53,6 +57,14 @@ type Header struct {
 func (h *Header) Age(m Moment) time.Duration {
 	boot, err := Here()
 	return m.age(Now(), err == nil && boot == h.Boot)
+}
+
+// fill adds what the package knows itself.
+func (h *Header) fill(id string) (err error) {
+	h.cut()
+	h.Version, h.ID, h.PID, h.Started = int(format.Version), id, os.Getpid(), Now()
+	h.Boot, err = Here()
+	return err
 }
 
 // cut shortens the texts that came from outside.

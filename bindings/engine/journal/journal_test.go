@@ -265,25 +265,30 @@ func TestLive(t *testing.T) {
 // The clock may be set back: a later journal still has the greater ID.
 func TestIDs(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	id, err := nextID(now, nil)
+	n, err := nextFile(now, nil)
 	must(t, err)
-	n, ok := parseID(id)
-	if !ok || formatID(n) != id || n>>randomBits != 1_700_000_000 {
-		t.Errorf("%s is %d, %v", id, n, ok)
+	id := formatID(n)
+	if m, ok := parseID(id); !ok || m != n || n>>randomBits != 1_700_000_000 {
+		t.Errorf("%s is %d of %d, %v", id, m, n, ok)
 	}
 	for range 100 {
-		next, err := nextID(now.Add(-time.Hour), []string{id})
+		next, err := nextFile(now.Add(-time.Hour), []string{id})
 		must(t, err)
-		if m, _ := parseID(next); next <= id || m != n+1 {
-			t.Fatalf("%s after %s", next, id)
+		if next != n+fileIDs {
+			t.Fatalf("%s after %s", formatID(next), id)
 		}
-		id, n = next, n+1
+		id, n = formatID(next), next
 	}
-	if next, _ := nextID(now.Add(time.Second), []string{id}); next <= id {
-		t.Errorf("%s after %s", next, id)
+	if next, _ := nextFile(now.Add(time.Hour), []string{id}); next <= n {
+		t.Errorf("%s after %s", formatID(next), id)
 	}
-	if _, err := nextID(now, []string{"zzzzzzzzzz"}); !errors.Is(err, errNoID) {
-		t.Error(err)
+	for _, id := range []string{"zzzzzzzzzz", "zzzzzzzw00"} {
+		if n, err := nextFile(now, []string{id}); !errors.Is(err, errNoID) {
+			t.Error(n, err)
+		}
+	}
+	if n, err := nextFile(now, []string{"zzzzzzzr00"}); err != nil || formatID(n) != "zzzzzzzw00" {
+		t.Error(n, err)
 	}
 	for _, name := range []string{"", ".journal", "0123456789", "0123456789.jour", "012345678u.journal", "x0123456789.journal"} {
 		if _, _, ok := split(name); ok {

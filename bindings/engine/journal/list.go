@@ -4,7 +4,7 @@ package journal
 type Entry struct {
 	ID      string
 	Header  Header // zero where it cannot be read
-	Size    int64  // bytes
+	Size    int64  // bytes of it in its file
 	Counts  map[Kind]int
 	NotDone int // changes that are known not to have happened; not in Counts
 	// Unsettled are those in Counts of which nobody knows whether they happened.
@@ -21,46 +21,47 @@ type Entry struct {
 // directory there are none. What is wrong with a single one is in its entry; the
 // error, an [*UnsafeError] or [*Error], is about the directory.
 func (s *Store) List() ([]Entry, error) {
-	d, names, err := s.look()
-	if d == nil {
-		return nil, err
-	}
-	defer d.Close()
-	ids, m := idsOf(names), s.marks(d, names)
-	list := make([]Entry, 0, len(ids))
-	for _, id := range ids {
-		e := s.entry(d, id)
-		if isNotExist(e.Err) {
-			continue // removed meanwhile
-		}
-		e.Undone = m.undone(id)
+	var list []Entry
+	err := s.Each(func(e Entry) error {
 		list = append(list, e)
-	}
-	return list, nil
+		return nil
+	})
+	return list, err
 }
 
-// entry reads one journal.
-func (s *Store) entry(d Folder, id string) Entry {
-	e := Entry{ID: id, Counts: map[Kind]int{}}
-	r, live, err := s.scan(d, id)
-	e.Live, e.Err = live, err
-	if r == nil {
-		return e
+// Each calls fn for what List returns, one after the other: there may be tens of
+// thousands. An error of fn ends it and is returned.
+func (s *Store) Each(fn func(Entry) error) error {
+	d, names, err := s.look()
+	if d == nil {
+		return err
 	}
-	defer r.Close()
-	if info, err := r.file.Stat(); err == nil {
-		e.Size = info.Size()
+	defer d.Close()
+	m := marksOf(d, names)
+	s.newestFirst(d, idsOf(names), func(c *cursor) bool {
+		e := c.entry()
+		e.Undone = m.undone(e.ID)
+		err = fn(e)
+		return err == nil
+	})
+	return err
+}
+
+// entry tells about the journal at hand.
+func (c *cursor) entry() Entry {
+	x := &c.src.extents[c.k]
+	e := Entry{ID: c.src.id(c.k), Size: x.size, Counts: map[Kind]int{}, Live: c.src.busy(c.k), Err: c.src.fault(c.k)}
+	if c.header != nil {
+		e.Header = *c.header
+	} else if e.Err == nil && !e.Live {
+		e.Err = c.err
 	}
-	c := r.contents
-	if c == nil {
-		return e
+	var err error
+	if e.Outcome, err = c.src.outcome(c.k); e.Err == nil {
+		e.Err = err
 	}
-	e.Header, e.Outcome = c.header, c.outcome
-	if c.damage != nil && !live { // one that is being written may end anywhere
-		e.Err = c.damage
-	}
-	for i := range c.batches {
-		b := &c.batches[i]
+	for i := range x.batches {
+		b := &x.batches[i]
 		n := b.happened()
 		if n > 0 {
 			e.Counts[b.kind] += n

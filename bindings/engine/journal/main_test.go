@@ -13,7 +13,7 @@ import (
 // roleVar makes the test program play another process: see roles.
 const roleVar = "JOURNAL_TEST_ROLE"
 
-var roles = map[string]func() error{"write": writeForEver, "begin": beginOne, "hold": holdOne, "fill": fillDisk}
+var roles = map[string]func() error{"write": writeForEver, "share": shareForEver, "serve": serve, "begin": beginOne, "hold": holdOne, "fill": fillDisk}
 
 func TestMain(m *testing.M) {
 	if role := roles[os.Getenv(roleVar)]; role != nil {
@@ -108,7 +108,8 @@ func read(t testing.TB, s *Store, id string) *Reader {
 	return r
 }
 
-// written is a journal of batches that has ended.
+// written is a journal of batches that has ended, in a file of its own, as all
+// that follow in s.
 func written(t testing.TB, s *Store, h Header, batches ...int) Header {
 	t.Helper()
 	w := begin(t, s, h)
@@ -117,6 +118,7 @@ func written(t testing.TB, s *Store, h Header, batches ...int) Header {
 		must(t, w.Settle(nil))
 	}
 	must(t, w.End(Outcome{}))
+	must(t, s.Close())
 	return w.Header()
 }
 

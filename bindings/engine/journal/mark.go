@@ -20,7 +20,7 @@ type Mark struct {
 // is there whole or not at all. A [Reader] of the journal should still be open:
 // until it is closed the journal cannot be removed.
 //
-// Errors: as those of [Store.Read], and an [*Error] for the disk's.
+// Errors: as those of [Store.Read] for an ID, and an [*Error] for the disk's.
 func (s *Store) MarkUndone(id, by string) error {
 	d, err := s.open(false)
 	if isNotExist(err) {
@@ -37,9 +37,12 @@ func (s *Store) MarkUndone(id, by string) error {
 	if err != nil {
 		return &Error{"list", s.dir, err}
 	}
-	if id, err = find(id, idsOf(names)); err != nil {
+	src, k, err := s.find(d, idsOf(names), id)
+	if err != nil {
 		return err
 	}
+	id = src.id(k)
+	src.close()
 	if err := writeMark(d, id, Mark{cut(by), Now()}, slices.Contains(names, id+newSuffix)); err != nil {
 		return &Error{"mark", filepath.Join(s.dir, id+suffix), err}
 	}
@@ -79,21 +82,25 @@ func writeMark(d Folder, id string, m Mark, old bool) error {
 	return d.Sync()
 }
 
-// marks are those of a store, by the ID of the journal undone.
-type marks map[string]Mark
-
-// marks reads them. One that cannot be read is one all the same: it is written
-// only where an undo was applied.
-func (s *Store) marks(d Folder, names []string) marks {
-	all := marks{}
-	for _, name := range names {
-		if id, kind, ok := split(name); ok && kind == markSuffix {
-			all[id] = readMark(d, name)
-		}
-	}
-	return all
+// marks are those of a store. They are read as they are asked for: there may be
+// thousands.
+type marks struct {
+	d    Folder
+	have map[string]bool // IDs of the journals undone
 }
 
+func marksOf(d Folder, names []string) marks {
+	m := marks{d, map[string]bool{}}
+	for _, name := range names {
+		if id, kind, ok := split(name); ok && kind == markSuffix {
+			m.have[id] = true
+		}
+	}
+	return m
+}
+
+// readMark reads a mark. One that cannot be read is one all the same: it is
+// written only where an undo was applied.
 func readMark(d Folder, name string) (m Mark) {
 	f, err := d.Open(name)
 	if err != nil {
@@ -113,8 +120,16 @@ func readMark(d Folder, name string) (m Mark) {
 // undone is the mark of a journal whose undo still holds, nil for others. One
 // whose undo was undone is as it was before.
 func (m marks) undone(id string) *Mark {
-	mark, ok := m[id]
-	if !ok || mark.By > id && m.undone(mark.By) != nil { // a later one, so this ends
+	if !m.have[id] {
+		return nil
+	}
+	mark := readMark(m.d, id+markSuffix)
+	holds, by := true, mark.By
+	// Marks that were tampered with may lead round in a circle.
+	for n := len(m.have); m.have[by] && n > 0; n-- {
+		holds, by = !holds, readMark(m.d, by+markSuffix).By
+	}
+	if !holds {
 		return nil
 	}
 	return &mark

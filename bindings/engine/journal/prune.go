@@ -6,30 +6,34 @@ import (
 	"slices"
 )
 
-// prune removes journals that are too many, and what belonged to journals that
-// are gone. What cannot be removed stays: that is no reason not to work. It is
-// called under the lock of the directory.
-func (s *Store) prune(d Folder, names []string, undoes string) {
+// prune removes files that are too many, and the marks of journals that are
+// gone, and returns the IDs of the files that stay, newest first. What cannot be
+// removed stays: that is no reason not to work. It is called under the lock of
+// the directory.
+func (s *Store) prune(d Folder, names []string, undoes string) []string {
 	ids := idsOf(names)
+	undone := covering(undoes, ids)
 	var total int64
 	for i, id := range ids {
 		total += sizeOf(d, id+suffix)
 		// The newest stays however large it is: the next small change must not
 		// cost the way back from a large one.
-		if i == 0 || i < s.keep-1 && total <= s.bytes || id == undoes {
+		if i == 0 || i < s.keep-1 && total <= s.bytes || id == undone {
 			continue
 		}
 		if s.remove(d, id) {
 			ids[i] = ""
 		}
 	}
-	// The journal goes before its mark, so that a crash in between leaves no
-	// journal that seems not to be undone.
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+	// A journal goes before its mark, so that a crash in between leaves none that
+	// seems not to be undone.
 	for _, name := range names {
-		if id, kind, ok := split(name); ok && kind != suffix && (kind == newSuffix || !slices.Contains(ids, id)) {
+		if id, kind, ok := split(name); ok && kind != suffix && (kind != markSuffix || covering(id, ids) == "") {
 			_ = d.Remove(name)
 		}
 	}
+	return ids
 }
 
 // sizeOf is the length of a file, 0 where it cannot be told.
@@ -46,7 +50,7 @@ func sizeOf(d Folder, name string) int64 {
 	return info.Size()
 }
 
-// remove removes a journal that nobody writes or reads, and tells whether it is
+// remove removes a file that nobody writes or reads, and tells whether it is
 // gone.
 func (s *Store) remove(d Folder, id string) bool {
 	f, err := d.Open(id + suffix)

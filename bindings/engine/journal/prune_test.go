@@ -37,6 +37,7 @@ func TestKeepBytes(t *testing.T) {
 		must(t, w.End(Outcome{}))
 		return w.Header()
 	}
+	must(t, s.Close()) // a file for each
 	s.bytes = 100 << 10
 	a, b, c := size(20), size(50), size(25)
 	if got := there(t, s); !slices.Equal(got, []string{c.ID, b.ID, a.ID}) {
@@ -94,4 +95,76 @@ func TestKeepInUse(t *testing.T) {
 	if got := there(t, s); slices.Contains(got, readNow.ID) || slices.Contains(got, undoes.ID) || len(got) != 3 {
 		t.Errorf("once nobody holds them %q stay", got)
 	}
+}
+
+// Files are counted, not journals. With a file its marks go, and an undo keeps
+// the one that it takes back.
+func TestKeepShared(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	var files [][]string // IDs
+	for n := range 5 {
+		s := Open(dir)
+		s.keep = 3
+		var ids []string
+		for k := range 4 {
+			ids = append(ids, one(t, s, 10*n+k).ID)
+		}
+		must(t, s.MarkUndone(ids[1], "x"))
+		must(t, s.MarkUndone(ids[3], "x"))
+		files = append(files, ids)
+		must(t, s.Close())
+	}
+	s := Open(dir)
+	s.keep = 3
+	want := func(what string, journals int, marks ...string) {
+		t.Helper()
+		if got := there(t, s); len(got) != journals {
+			t.Errorf("%s: %d journals, want %d", what, len(got), journals)
+		}
+		entries, err := os.ReadDir(dir)
+		must(t, err)
+		var got []string
+		for _, e := range entries {
+			if id, kind, ok := split(e.Name()); ok && kind != suffix {
+				got = append(got, id)
+			}
+		}
+		if slices.Sort(marks); !slices.Equal(got, marks) {
+			t.Errorf("%s: marks of %q, want %q", what, got, marks)
+		}
+	}
+	want("five files", 12, files[2][1], files[2][3], files[3][1], files[3][3], files[4][1], files[4][3])
+
+	// What is undone is not the first in its file.
+	h := some("undo")
+	h.Undoes = files[2][2]
+	small(t, s, h, payloads(0, 1))
+	holds(t, s, files[2][2], 22)
+	want("an undo", 13, files[2][1], files[2][3], files[3][1], files[3][3], files[4][1], files[4][3])
+
+	// Who reads a journal keeps its file.
+	must(t, s.Close())
+	r := read(t, s, files[3][3])
+	one(t, s, 1)
+	want("a reader", 4+4+2, files[3][1], files[3][3], files[4][1], files[4][3])
+	must(t, r.Close())
+
+	// So does who may still write to it, whatever of it is read.
+	live := Open(dir)
+	one(t, live, 2)
+	r = read(t, s, "")
+	for range 3 {
+		one(t, s, 3)
+	}
+	want("a live file", 1+3)
+	if one(t, live, 4); len(filesOf(t, s)) != 4 {
+		t.Errorf("%q", filesOf(t, s))
+	}
+	must(t, live.Close())
+	if got := all(t, r); len(got) != 1 || got[0].text != string(payload(2, 0)) {
+		t.Errorf("%d changes", len(got))
+	}
+	must(t, r.Close())
+	one(t, s, 5)
+	want("once it is closed", 3)
 }

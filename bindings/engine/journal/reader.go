@@ -1,11 +1,8 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/ctsh/ctsh/bindings/engine/record"
 )
@@ -21,25 +18,32 @@ type Change struct {
 }
 
 // Reader gives the changes of one journal. The journal stays, whatever else is
-// begun, until it is closed. It is for one goroutine.
+// begun, until it is closed; but where its file was still open for writing it may
+// go with the file, once that is closed and many newer ones are there. It is for
+// one goroutine.
 type Reader struct {
-	file     File
-	path     string
-	contents *contents
-	rd       record.Reader
-	list     []Change
-	arena    []byte // payloads of list
+	file    File
+	path    string
+	header  Header
+	batches []batch
+	outcome *Outcome
+	damage  *record.DamageError
+	rd      record.Reader
+	list    []Change
+	arena   []byte // payloads of list
 }
 
-// Read opens a journal whose writer has ended, or died. A beginning of its ID is
-// enough where no other has the same. "" is the newest that holds changes, was
-// not undone yet, and is no undo itself, whatever boot and namespace it is of:
-// comparing those is for the caller.
+// Read opens a journal that has ended, whether its file is still written to or
+// not, or whose writer has died. A beginning of its ID is enough where no other
+// has the same. "" is the newest that holds changes, was not undone yet, and is
+// no undo itself, whatever boot and namespace it is of: comparing those is for
+// the caller.
 //
 // Errors: an [*UnknownError], an [*AmbiguousError], a [*BusyError], an
 // [*UnsafeError]; a [*record.FormatError], or a [*record.DamageError] where not
-// even the header is good; an [*Error] for the disk's. "" has the error of the
-// newest one that is not undone, and never falls back on one before it.
+// even the header is good, or it stands behind one that is damaged; an [*Error]
+// for the disk's. "" has the error of the newest one that is not undone, and
+// never falls back on one before it.
 func (s *Store) Read(id string) (*Reader, error) {
 	d, names, err := s.look()
 	if err != nil {
@@ -51,34 +55,44 @@ func (s *Store) Read(id string) (*Reader, error) {
 	defer d.Close()
 	ids := idsOf(names)
 	if id == "" {
-		return s.newest(d, ids, s.marks(d, names))
+		return s.newest(d, ids, marksOf(d, names))
 	}
-	if id, err = find(id, ids); err != nil {
+	src, k, err := s.find(d, ids, id)
+	if err != nil {
 		return nil, err
 	}
-	return s.read(d, id)
+	r, err := src.reader(k)
+	if err != nil {
+		_ = src.close()
+	}
+	return r, err
 }
 
 // newest opens the journal that an undo without an ID means.
-func (s *Store) newest(d Folder, ids []string, m marks) (*Reader, error) {
-	for _, id := range ids {
-		if m.undone(id) != nil {
-			continue
+func (s *Store) newest(d Folder, ids []string, m marks) (r *Reader, err error) {
+	var known []string
+	s.newestFirst(d, ids, func(c *cursor) bool {
+		id := c.src.id(c.k)
+		known = append(known, id)
+		undo := c.header != nil && c.header.Undoes != "" && !c.src.busy(c.k)
+		if undo || c.src.empty(c.k) || m.undone(id) != nil {
+			return true
 		}
-		r, err := s.read(d, id)
-		var damage *record.DamageError
-		switch {
-		case errors.As(err, &damage) && damage.Records == 0 && damage.Reason == record.CutShort:
-			continue // its process died before it had a header, let alone a change
-		case err != nil: // an older one is not what was meant
-			return nil, fmt.Errorf("%w; to undo an older journal name it", err)
+		r, err = c.src.reader(c.k)
+		if err == nil && r.Len() == 0 {
+			err = fmt.Errorf("journal %s: %w", id, r.damage)
 		}
-		if r.contents.header.Undoes == "" && r.Len() > 0 {
-			return r, nil
+		if err != nil { // an older one is not what was meant
+			r, err = nil, fmt.Errorf("%w; to undo an older journal name it", err)
+			return false
 		}
-		_ = r.Close()
+		c.src = nil // the file is that of the Reader now
+		return false
+	})
+	if r == nil && err == nil {
+		err = &UnknownError{Known: known}
 	}
-	return nil, &UnknownError{Known: ids}
+	return r, err
 }
 
 // look opens the directory and lists it. The Folder is nil where there is none.
@@ -98,57 +112,14 @@ func (s *Store) look() (Folder, []string, error) {
 	return d, names, nil
 }
 
-// read opens the journal of an ID, and reads all but its payloads.
-func (s *Store) read(d Folder, id string) (*Reader, error) {
-	r, live, err := s.scan(d, id)
-	if err == nil && live {
-		err = &BusyError{id, r.contents.header.PID}
-	}
-	if err == nil && r.contents.header.ID == "" {
-		err = fmt.Errorf("journal %s: %w", id, r.contents.damage)
-	}
-	if err != nil {
-		if r != nil {
-			_ = r.Close()
-		}
-		return nil, err
-	}
-	return r, nil
-}
-
-// scan opens and reads a file, and tells whether it is being written.
-func (s *Store) scan(d Folder, id string) (r *Reader, live bool, err error) {
-	path := filepath.Join(s.dir, id+suffix)
-	f, err := d.Open(id + suffix)
-	if err != nil {
-		return nil, false, readError(path, err)
-	}
-	r = &Reader{file: f, path: path}
-	if err := own(f, path, fs.FileMode(0)); err != nil {
-		return r, false, err
-	}
-	free, err := f.TryLock(false)
-	if err != nil {
-		return r, false, &Error{"lock", path, err}
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return r, false, &Error{"look at", path, err}
-	}
-	if r.contents, err = scan(f, info.Size(), id); err != nil {
-		err = fmt.Errorf("journal %s: %w", id, err)
-	}
-	return r, !free, err
-}
-
 // Header is what the journal begins with.
-func (r *Reader) Header() Header { return r.contents.header }
+func (r *Reader) Header() Header { return r.header }
 
 // Len is how many changes happened or may have.
 func (r *Reader) Len() int {
 	n := 0
-	for i := range r.contents.batches {
-		n += r.contents.batches[i].happened()
+	for i := range r.batches {
+		n += r.batches[i].happened()
 	}
 	return n
 }
@@ -156,21 +127,22 @@ func (r *Reader) Len() int {
 // Outcome is how the change ended; ok is false where its process died, or could
 // not write it.
 func (r *Reader) Outcome() (o Outcome, ok bool) {
-	if r.contents.outcome == nil {
+	if r.outcome == nil {
 		return Outcome{}, false
 	}
-	return *r.contents.outcome, true
+	return *r.outcome, true
 }
 
-// Damage is nil, or says where the good part ends. All that the Reader gives is
-// of the good part.
-func (r *Reader) Damage() *record.DamageError { return r.contents.damage }
+// Damage is nil, or says where the good part of the file ends: in the journal, or
+// right behind it, where no other begins. All that the Reader gives is of the
+// good part.
+func (r *Reader) Damage() *record.DamageError { return r.damage }
 
 // Each calls fn for the changes in the order they were made. An error of fn ends
 // it and is returned; an [*Error] says that the file cannot be read again.
 func (r *Reader) Each(fn func(Change) error) error {
-	for i := range r.contents.batches {
-		if err := r.load(&r.contents.batches[i]); err != nil {
+	for i := range r.batches {
+		if err := r.load(&r.batches[i]); err != nil {
 			return err
 		}
 		for _, c := range r.list {
@@ -185,8 +157,8 @@ func (r *Reader) Each(fn func(Change) error) error {
 // Back is Each from the last change to the first, the order to take them back
 // in: what was changed twice comes to be as it was before the first time.
 func (r *Reader) Back(fn func(Change) error) error {
-	for i := len(r.contents.batches) - 1; i >= 0; i-- {
-		if err := r.load(&r.contents.batches[i]); err != nil {
+	for i := len(r.batches) - 1; i >= 0; i-- {
+		if err := r.load(&r.batches[i]); err != nil {
 			return err
 		}
 		for j := len(r.list) - 1; j >= 0; j-- {

@@ -1,23 +1,28 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
-
-	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 // Bounds of what is kept, and of what is left to others.
 const (
-	keepJournals = 20
+	keepFiles    = 20
 	keepBytes    = 256 << 20
 	reserveBytes = 4 << 20
+)
+
+// shareBytes is how long a file may be for another journal to be begun in it,
+// and idleFiles how many wait for one at most.
+const (
+	shareBytes = 4 << 20
+	idleFiles  = 4
 )
 
 // lockWait is how long a lock is waited for that others hold for moments only.
@@ -28,9 +33,15 @@ const lockWait = 5 * time.Second
 type Store struct {
 	dir     string
 	fs      FS
-	keep    int   // journals, that which begins included
+	keep    int   // files, that which begins included
 	bytes   int64 // of the old ones
 	reserve int64
+	share   int64 // bytes
+	most    int   // journals in a file
+
+	mu     sync.Mutex
+	idle   []*file // open, and no journal is being written
+	closed bool
 }
 
 // Option changes how a Store works.
@@ -39,9 +50,10 @@ type Option func(*Store)
 // On keeps the journals on another file system than that of the machine.
 func On(fs FS) Option { return func(s *Store) { s.fs = fs } }
 
-// Open is the store in a directory. Nothing is looked at or created yet.
+// Open is the store in a directory. Nothing is looked at or created yet. It must
+// be closed where journals are begun.
 func Open(dir string, opt ...Option) *Store {
-	s := &Store{dir: dir, fs: OS{}, keep: keepJournals, bytes: keepBytes, reserve: reserveBytes}
+	s := &Store{dir: dir, fs: OS{}, keep: keepFiles, bytes: keepBytes, reserve: reserveBytes, share: shareBytes, most: fileIDs}
 	for _, o := range opt {
 		o(s)
 	}
@@ -49,8 +61,11 @@ func Open(dir string, opt ...Option) *Store {
 }
 
 // Begin makes a journal with a header for a change that will write about need
-// bytes. Where the directory is not there it is made. Old journals that are too
-// many are removed: the newest 20, of together at most 256 MiB, stay, and of
+// bytes. It goes into the file of the one before where that has ended and the
+// file holds less than 4 MiB and 4096 journals, else into a new one; and an undo
+// into another file than what it takes back, so that none is lost with the other.
+// Where the directory is not there it is made. With a new file old ones that are
+// too many are removed: the newest 20, of together at most 256 MiB, stay, and of
 // these bounds the newest of all, those being written and those being read are
 // free.
 //
@@ -61,76 +76,101 @@ func (s *Store) Begin(h Header, need int64) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.begin(d, h, need)
-	if err != nil {
+	f, err := s.shared(d, h.Undoes, need)
+	if f == nil && err == nil {
+		f, err = s.create(d, h.Undoes, need)
+	} else {
 		_ = d.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{store: s, file: f, header: h, alone: f.begun == 0}
+	err = w.begin()
+	if w.alone {
+		if bad := f.dir.Unlock(); err == nil {
+			err = f.fail("unlock the directory of", bad)
+		}
+	}
+	if err != nil {
+		w.Abort()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (s *Store) begin(d Folder, h Header, need int64) (*Writer, error) {
-	if err := s.lock(d); err != nil {
+// shared is an open file of the directory that another journal can be begun in,
+// nil where there is none.
+func (s *Store) shared(d Folder, undoes string, need int64) (*file, error) {
+	f := s.take(undoes)
+	if f == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if !f.isIn(d) { // it was moved away, to where no undo looks
+		return nil, f.close()
+	}
+	if err := s.room(d, need); err != nil {
+		_ = s.give(f)
 		return nil, err
 	}
-	names, err := d.Names()
-	if err != nil {
-		return nil, &Error{"list", s.dir, err}
+	return f, nil
+}
+
+// take returns the open file that was used last and does not hold what is to be
+// undone, nil where there is none.
+func (s *Store) take(undoes string) *file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, f := range slices.Backward(s.idle) {
+		if !f.holds(undoes) {
+			s.idle = slices.Delete(s.idle, i, i+1)
+			return f
+		}
 	}
-	s.prune(d, names, h.Undoes)
+	return nil
+}
+
+// give keeps a file for the next journal, or closes it.
+func (s *Store) give(f *file) error {
+	s.mu.Lock()
+	keep := f.err == nil && f.out.Size() < s.share && f.begun < s.most && len(s.idle) < idleFiles && !s.closed
+	if keep {
+		s.idle = append(s.idle, f)
+	}
+	s.mu.Unlock()
+	if keep {
+		return nil
+	}
+	return f.close()
+}
+
+// Close ends the files that are open, so that others see that nothing is written
+// to them any more. The Store may still be used: each journal then has a file of
+// its own, that ends with it, and so has one that is being written.
+//
+// Errors: an [*Error] for the disk's: it may not have the end of a journal.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	idle := s.idle
+	s.idle, s.closed = nil, true
+	s.mu.Unlock()
+	var errs []error
+	for _, f := range idle {
+		errs = append(errs, f.close())
+	}
+	return errors.Join(errs...)
+}
+
+// room refuses what would not fit on the disk.
+func (s *Store) room(d Folder, need int64) error {
 	free, err := d.Free()
 	if err != nil {
-		return nil, &Error{"ask for the free space of", s.dir, err}
+		return &Error{"ask for the free space of", s.dir, err}
 	}
 	if need = min(max(0, need), 1<<62); free-s.reserve < need {
-		return nil, &SpaceError{s.dir, need + s.reserve, free}
+		return &SpaceError{s.dir, need + s.reserve, free}
 	}
-	if err := h.fill(idsOf(names)); err != nil {
-		return nil, &Error{"name", s.dir, err}
-	}
-	w, err := s.create(d, &h)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.Unlock(); err != nil {
-		w.Abort()
-		return nil, &Error{"unlock", s.dir, err}
-	}
-	return w, nil
-}
-
-// fill adds what the package knows itself. ids are those of the journals there.
-func (h *Header) fill(ids []string) (err error) {
-	h.cut()
-	h.Version, h.PID, h.Started = int(format.Version), os.Getpid(), Now()
-	if h.Boot, err = Here(); err == nil {
-		h.ID, err = nextID(h.Started.Wall, ids)
-	}
-	return err
-}
-
-// create makes the file. Its lock is taken while that of the directory is held,
-// so that no other process finds it without.
-func (s *Store) create(d Folder, h *Header) (*Writer, error) {
-	name := h.ID + suffix
-	w := &Writer{dir: d, name: name, path: filepath.Join(s.dir, name), header: *h}
-	text, err := json.Marshal(h)
-	if err != nil {
-		return nil, &Error{"name", w.path, err}
-	}
-	if w.file, err = d.Create(name); err != nil {
-		return nil, &Error{"create", w.path, err}
-	}
-	if err = await(w.file); err == nil {
-		w.out = record.NewWriter(w.file, format)
-		err = errors.Join(w.out.Append(typeHeader, text), w.out.Flush())
-	}
-	if err != nil {
-		_ = d.Remove(name) // it holds nothing
-		_ = w.file.Close()
-		return nil, &Error{"begin", w.path, err}
-	}
-	return w, nil
+	return nil
 }
 
 // open opens the directory of the store and sees that it is ours alone. It makes

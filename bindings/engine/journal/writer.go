@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-
-	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 // Bounds of a batch: so much is held in memory when it is read.
@@ -18,18 +16,31 @@ const (
 // Writer writes one journal. It is for one goroutine, and must be closed by
 // [Writer.End] or [Writer.Abort].
 type Writer struct {
-	dir    Folder
-	file   File // locked as long as it is open
-	name   string
-	path   string
+	store  *Store
+	file   *file // nil once closed
+	alone  bool  // the file was made for it
 	header Header
-	out    *record.Writer
 
 	batches  int    // begun
 	last     int    // changes in the last one, 0 before the first
 	promised bool   // a batch was allowed to be sent
 	err      error  // why nothing is written any more
 	scratch  []byte // a record being made
+}
+
+// begin writes the header. It is on the disk with the first batch.
+func (w *Writer) begin() error {
+	err := w.header.fill(w.file.next())
+	var text []byte
+	if err == nil {
+		text, err = json.Marshal(w.header)
+	}
+	if err != nil {
+		return &Error{"name", w.file.path, err}
+	}
+	w.file.begun++
+	w.err = w.file.write("begin", w.file.out.Append(typeHeader, text))
+	return w.err
 }
 
 // Header is what the journal begins with, its ID and start filled in.
@@ -54,19 +65,20 @@ func (w *Writer) Intend(kind Kind, payloads [][]byte) error {
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Wall.UnixNano()))
 	b = binary.BigEndian.AppendUint64(b, uint64(now.Boot))
 	w.scratch = b
-	err := w.out.Append(typeBatch, b)
+	out := w.file.out
+	err := out.Append(typeBatch, b)
 	for _, p := range payloads {
 		if err != nil {
 			break
 		}
-		err = w.out.Append(byte(kind), p)
+		err = out.Append(byte(kind), p)
 	}
 	w.batches, w.last = w.batches+1, len(payloads)
-	if err := w.sync(err); err != nil {
-		return err
+	if w.err = w.file.write("write", err); w.err == nil {
+		w.err = w.file.sync()
 	}
-	w.promised = true
-	return nil
+	w.promised = w.promised || w.err == nil
+	return w.err
 }
 
 // checkBatch refuses what a reader would not take.
@@ -86,33 +98,6 @@ func checkBatch(kind Kind, payloads [][]byte) error {
 		return &BatchError{fmt.Sprintf("it holds %d bytes, at most %d are written at once", size, maxBatchBytes)}
 	}
 	return nil
-}
-
-// sync brings what was appended, with error err, to the disk. The first time
-// the file itself must come to stay in its directory.
-func (w *Writer) sync(err error) error {
-	if err == nil {
-		err = w.out.Flush()
-	}
-	if err != nil {
-		return w.fail("write", err)
-	}
-	if err := w.file.Sync(); err != nil {
-		return w.fail("sync", err)
-	}
-	if w.promised {
-		return nil
-	}
-	if err := w.dir.Sync(); err != nil {
-		return w.fail("sync the directory of", err)
-	}
-	return nil
-}
-
-// fail makes an error the last word of the Writer.
-func (w *Writer) fail(op string, err error) error {
-	w.err = &Error{op, w.path, err}
-	return w.err
 }
 
 // Settle notes what became of the last batch: undone are the places in it, from
@@ -138,59 +123,64 @@ func (w *Writer) Settle(undone []int) error {
 		b = binary.BigEndian.AppendUint16(b, uint16(i))
 	}
 	w.scratch = b
-	err := w.out.Append(typeSettle, b)
-	if err == nil {
-		err = w.out.Flush()
-	}
-	if err != nil {
-		return w.fail("write", err)
-	}
-	return nil
+	w.err = w.file.write("write", w.file.out.Append(typeSettle, b))
+	return w.err
 }
 
-// End writes how the change ended, syncs and closes. After an error, an
-// [*Error], the journal is closed too, and what was intended can be read.
+// End writes how the change ended, and leaves the file to the next journal. It
+// is on the disk with that one's first batch, or with [Store.Close]; at once
+// where the change had several batches, beside whose syncs it costs little. After
+// an error, an [*Error], the file is closed, and what was intended can be read.
 func (w *Writer) End(o Outcome) error {
 	if w.err != nil {
 		err := w.err
-		w.close()
+		_ = w.release()
 		return err
 	}
 	o.Error, o.At = cut(o.Error), Now()
 	text, err := json.Marshal(o)
 	if err == nil {
-		err = w.out.Append(typeEnd, text)
+		err = w.file.out.Append(typeEnd, text)
 	}
-	err = w.sync(err)
-	if cerr := w.close(); err == nil && cerr != nil {
-		err = &Error{"close", w.path, cerr}
+	if err = w.file.write("write", err); err == nil && w.batches > 1 {
+		err = w.file.sync()
+	}
+	if bad := w.release(); err == nil {
+		err = bad
 	}
 	return err
 }
 
-// Abort closes the journal without an end. Where no batch was allowed to be
-// sent the file is removed, else it stays as it is. After [Writer.End] it does
-// nothing.
+// Abort closes the journal without an end, and its file. Where no batch was
+// allowed to be sent and the file holds nothing else it is removed, else it
+// stays as it is. After [Writer.End] it does nothing.
 func (w *Writer) Abort() {
-	if w.file == nil {
+	f := w.file
+	if f == nil {
 		return
 	}
-	if !w.promised {
-		_ = w.dir.Remove(w.name) // one that stays is an empty journal
+	if w.alone && !w.promised {
+		_ = f.dir.Remove(f.name) // one that stays is an empty journal
 	}
-	_ = w.close()
-}
-
-// close gives the descriptors back, and with them the lock.
-func (w *Writer) close() error {
-	if w.file == nil {
-		return nil
-	}
-	err := w.file.Close()
-	_ = w.dir.Close() // it was only read
 	w.file = nil
 	if w.err == nil {
-		w.err = &Error{"go on with", w.path, fs.ErrClosed}
+		w.err = closed(f)
 	}
-	return err
+	_ = f.close() // what others need of it was synced
 }
+
+// release gives the file back.
+func (w *Writer) release() error {
+	f := w.file
+	if f == nil {
+		return nil
+	}
+	w.file = nil
+	if w.err == nil {
+		w.err = closed(f)
+	}
+	return w.store.give(f)
+}
+
+// closed is the error of a Writer that is closed.
+func closed(f *file) error { return &Error{"go on with", f.path, fs.ErrClosed} }

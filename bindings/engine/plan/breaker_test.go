@@ -2,6 +2,8 @@ package plan
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -34,5 +36,27 @@ func TestBreakerOverTime(t *testing.T) {
 				t.Errorf("%s: question %d, %d at %v: %v", name, i, s.n, s.at, err)
 			}
 		}
+	}
+}
+
+// TestBreakerOfTasks has several tasks that apply plans at once: together they
+// keep to the bound.
+func TestBreakerOfTasks(t *testing.T) {
+	b := Breaker{Max: 1000, Per: time.Hour}
+	now := time.Now()
+	var done atomic.Int64
+	var tasks sync.WaitGroup
+	for range 8 {
+		tasks.Go(func() {
+			for range 400 {
+				if b.Allow(1, now) == nil {
+					done.Add(1)
+				}
+			}
+		})
+	}
+	tasks.Wait()
+	if done.Load() != 1000 {
+		t.Errorf("%d changes, want 1000", done.Load())
 	}
 }

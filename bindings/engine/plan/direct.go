@@ -130,7 +130,7 @@ type Action struct {
 	// Do makes the change. The counts are about the N things.
 	Do func(context.Context) (Counts, error)
 	// Undo is what the journal keeps of it, so that it can be taken back; nil
-	// where it cannot.
+	// where it cannot. The zero Note says that there will be nothing to take back.
 	Undo func() (Note, error)
 }
 
@@ -166,9 +166,10 @@ func (s *actStep) run(ctx context.Context, a *application) error {
 	if err := a.pace.wait(ctx, s.act.N); err != nil {
 		return err
 	}
+	noted := false
 	if s.act.Undo != nil {
 		note, err := s.act.Undo()
-		if err == nil {
+		if noted = note.Kind != ""; err == nil && noted {
 			err = a.log.note(note)
 		}
 		if err != nil {
@@ -182,7 +183,7 @@ func (s *actStep) run(ctx context.Context, a *application) error {
 	}
 	if err != nil {
 		a.res.Failed += s.act.N - got.Applied - got.Gone - got.Exists - len(got.Errors)
-		if got.Applied == 0 && s.act.Undo != nil {
+		if got.Applied == 0 && noted {
 			return errors.Join(err, a.log.settle([]int{0}))
 		}
 	}

@@ -8,7 +8,8 @@
 //
 //	read again   the flows as they are now; one that is gone, that was made
 //	             anew or that the filter no longer selects is left out
-//	journal      what is about to change, on disk before the kernel is told
+//	journal      what is about to change, on disk before the kernel is told;
+//	             where that took long the flows are read once more
 //	send         by tuple, zone and id, in batches
 //
 // While one batch is sent the next is read. The time between the look at a flow

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,10 +48,15 @@ func turnOn(t *testing.T, ns *netns.NS, key string) {
 	}
 }
 
-// TestKernelUndoOfPlans is TestUndoOfPlans on the kernel of the machine.
+// TestKernelUndoOfPlans is TestUndoOfPlans on the kernel of the machine; some of
+// it, unless CTSH_FULL is set.
 func TestKernelUndoOfPlans(t *testing.T) {
+	full := os.Getenv("CTSH_FULL") != ""
 	for _, times := range []bool{false, true} {
-		for _, c := range undone {
+		for i, c := range undone {
+			if !full && (i%3 != 0 || !times) {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s, times %v", c.name, times), func(t *testing.T) {
 				quiet(t)
 				_, k := space(t, labelRule, times)
@@ -275,9 +282,12 @@ func TestKernelExpectations(t *testing.T) {
 	_, k := space(t, "", false)
 	master := tuple(1)
 	master.Proto, master.DstPort = wire.ProtoTCP, 21
-	set(t, k, create(master, func(c *wire.Create) { c.Entry.Helper, c.Entry.Present = "ftp", c.Entry.Present|wire.HasHelper }))
-	if t.Failed() {
-		t.Skip("needs the helper of ftp")
+	err := k.Do(t.Context(), create(master, func(c *wire.Create) { c.Entry.Helper, c.Entry.Present = "ftp", c.Entry.Present|wire.HasHelper }))
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		t.Skipf("needs the helper of ftp: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	before := rows(t, k)
 	j := kept(t)

@@ -10,6 +10,8 @@ import (
 
 // Journal is where an application takes down what it is about to change.
 type Journal struct {
+	// Store may be shared by many applications: changes of a few flows then share
+	// its files and their syncs. Whoever opened it closes it.
 	Store *journal.Store
 	// Header says whose change it is: the namespace, the command, the user. Op
 	// and target are filled in.
@@ -20,7 +22,7 @@ type Journal struct {
 const rowSize = 420
 
 // log is the journal of one application. It begins with the first change, so
-// that a plan that finds nothing to do leaves no file.
+// that a plan that finds nothing to do leaves none.
 type log struct {
 	to     *Journal // nil takes nothing down
 	header journal.Header
@@ -104,18 +106,32 @@ func (l *log) note(n Note) error {
 	return l.write(journal.Action, [][]byte{data})
 }
 
-// only takes down that of the last batch no more is sent than what has these
-// places.
-func (l *log) only(place []int) error {
+// only takes down that of what was to be sent of the last batch no more is sent
+// than kept, by its number among that.
+func (l *log) only(kept []int) error {
 	var undone []int
-	for i := range l.size {
-		if _, is := slices.BinarySearch(place, i); !is {
-			undone = append(undone, i)
+	place := make([]int, 0, len(kept))
+	for n := range l.sending() {
+		if _, is := slices.BinarySearch(kept, n); !is {
+			undone = append(undone, n)
+			continue
 		}
+		if l.place != nil {
+			n = l.place[n]
+		}
+		place = append(place, n)
 	}
 	err := l.settle(undone)
 	l.place = place
 	return err
+}
+
+// sending is how many requests of the last batch are sent.
+func (l *log) sending() int {
+	if l.place != nil {
+		return len(l.place)
+	}
+	return l.size
 }
 
 // settle takes down what of the last batch did not happen, by its number among
@@ -135,18 +151,14 @@ func (l *log) settle(undone []int) error {
 
 // unsent takes down that the last n of the last batch were never sent.
 func (l *log) unsent(n int) error {
-	size := l.size
-	if l.place != nil {
-		size = len(l.place)
-	}
 	var undone []int
-	for i := size - n; i < size; i++ {
+	for i := l.sending() - n; i < l.sending(); i++ {
 		undone = append(undone, i)
 	}
 	return l.settle(undone)
 }
 
-// end closes the journal of a plan that ended with err, and puts its name into
+// end ends the journal of a plan that ended with err, and puts its name into
 // the result.
 func (l *log) end(r *Result, err error) error {
 	switch {

@@ -241,10 +241,10 @@ func (v *Preview) String() string {
 // amount says how many flows there are, and what part of the table.
 func (v *Preview) amount(n int) string {
 	switch {
-	case v.Revived > 0:
-		return plural(n, "flow") + " as they were before"
 	case len(v.Groups) == 0 && n > 0:
 		return plural(n, "change")
+	case v.Revived > 0:
+		return plural(n, "flow") + " as they were before"
 	case v.Table > 0 && n > 0:
 		return fmt.Sprintf("%s, %.0f%% of the %d in the table", plural(n, "flow"), 100*float64(n)/float64(max(v.Table, n)), v.Table)
 	}

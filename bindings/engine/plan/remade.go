@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -27,17 +29,24 @@ func (s *undoStep) remade(to *Journal) (remade, error) {
 	if to == nil {
 		return known, nil
 	}
-	list, err := to.Store.List()
-	if err != nil {
+	head := s.r.Header()
+	var undos []string
+	err := to.Store.Each(func(e journal.Entry) error {
+		h := &e.Header
+		switch {
+		case h.Boot != head.Boot:
+		case h.Started.Boot < head.Started.Boot:
+			return conntrack.ErrStop // the others are older still
+		case h.Undoes != "" && h.Namespace == head.Namespace:
+			undos = append(undos, e.ID)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, conntrack.ErrStop) {
 		return nil, err
 	}
-	head := s.r.Header()
-	for i := range list {
-		h := &list[i].Header
-		if h.Undoes == "" || h.ID <= head.ID || h.Namespace != head.Namespace || h.Boot != head.Boot {
-			continue
-		}
-		if r, err := to.Store.Read(h.ID); err == nil {
+	for _, id := range undos {
+		if r, err := to.Store.Read(id); err == nil {
 			_ = r.Each(known.read)
 			_ = r.Close()
 		}

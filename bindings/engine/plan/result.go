@@ -2,9 +2,11 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/restore"
 	"github.com/ctsh/ctsh/bindings/engine/snapshot"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -34,9 +36,11 @@ type Result struct {
 	// Differs are flows brought back, of the Checked ones that were read again,
 	// in which something is not as it was.
 	Checked, Differs int
-	Errors           []*conntrack.Error
-	Notes            []string // sentences on what is not exact or cannot be had
-	ID               string   // of the journal, "" where there is none
+	// Lost is what some flow had that was brought back, and has not any more.
+	Lost   []restore.Loss
+	Errors []*conntrack.Error
+	Notes  []string // sentences on what is not exact or cannot be had
+	ID     string   // of the journal, "" where there is none
 	// Rows are the flows as they were before their counters were reset, nil for
 	// other plans.
 	Rows   *snapshot.Snapshot
@@ -63,6 +67,15 @@ func (r *Result) String() string {
 		return s + ", nothing changed"
 	}
 	return s + " in " + r.Took.Round(10*time.Microsecond).String()
+}
+
+// lose adds what is not brought back, each once.
+func (r *Result) lose(list []restore.Loss) {
+	for _, l := range list {
+		if !slices.Contains(r.Lost, l) {
+			r.Lost = append(r.Lost, l)
+		}
+	}
 }
 
 // outcomes is how many flows something has become of.

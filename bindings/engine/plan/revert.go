@@ -107,8 +107,11 @@ type unmaking struct {
 }
 
 func (u unmaking) request(found, now *wire.Flow) (wire.Request, error) {
-	at, is := u.remade[found.Orig]
-	if !madeAbout(now, u.at) && !(is && madeAbout(now, at)) {
+	ours := madeAbout(now, u.at)
+	if at, is := u.remade[found.Orig]; is {
+		ours = ours || madeAbout(now, at)
+	}
+	if !ours {
 		return nil, nil //nolint:nilnil // it stays as it is
 	}
 	return u.deletion.request(found, now)

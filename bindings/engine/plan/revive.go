@@ -97,8 +97,9 @@ func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, pro
 		return nil
 	case err != nil:
 		r.a.res.refuse(&conntrack.Error{Op: "restore flow", Flow: e.Orig, Reason: err.Error()})
-		return nil
+		return nil //nolint:nilerr // it is told with the others that failed
 	}
+	r.a.res.lose(restore.Losses(e, opt))
 	if r.made++; r.made%checkEvery == 1 {
 		r.fresh[len(r.reqs)] = aged{*e, age, time.Now()}
 	}

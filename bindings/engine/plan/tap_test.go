@@ -3,32 +3,53 @@ package plan
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
-// tapped is a kernel between whose calls something happens.
+// tapped is a kernel between whose calls something happens. What is fetched once
+// more counts as one fetch: how often depends on the time that things take.
 type tapped struct {
 	conntrack.Kernel
-	fetched int
-	fails   int                                                               // the fetch that fails, 0 for none
-	fetch   func(n int)                                                       // before the n-th fetch, from 1
-	told    func(n int)                                                       // after it
-	answer  func(i int, v *wire.View) *wire.View                              // what a fetch gets in place of v
-	sent    func(conntrack.BatchResult)                                       // after each send
-	row     func(n int)                                                       // before the n-th row of a dump, from 1
-	flush   func(context.Context, *wire.Flush) (conntrack.FlushResult, error) // instead of a flush
+	seen   map[wire.Tuple]bool
+	times  int                                                               // that something new was fetched
+	fails  int                                                               // the fetch that fails, from 1; 0 for none
+	fetch  func(n int)                                                       // before the n-th fetch
+	told   func(n int)                                                       // after it
+	answer func(i int, v *wire.View) *wire.View                              // what a fetch gets in place of v
+	sent   func(conntrack.BatchResult)                                       // after each send
+	row    func(n int)                                                       // before the n-th row of a dump, from 1
+	flush  func(context.Context, *wire.Flush) (conntrack.FlushResult, error) // instead of a flush
+	mu     sync.Mutex
 }
 
 var errFetch = errors.New("the kernel does not answer")
 
-func (k *tapped) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(int, *wire.View) error) error {
-	k.fetched++
-	if k.fetch != nil {
-		k.fetch(k.fetched)
+// first is the number of a fetch, 0 where it was made before.
+func (k *tapped) first(keys []wire.Key) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen == nil {
+		k.seen = map[wire.Tuple]bool{}
 	}
-	if k.fetched == k.fails {
+	if k.seen[keys[0].Tuple] {
+		return 0
+	}
+	for i := range keys {
+		k.seen[keys[i].Tuple] = true
+	}
+	k.times++
+	return k.times
+}
+
+func (k *tapped) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(int, *wire.View) error) error {
+	n := k.first(keys)
+	if n > 0 && k.fetch != nil {
+		k.fetch(n)
+	}
+	if n > 0 && n == k.fails {
 		return errFetch
 	}
 	err := k.Kernel.Fetch(ctx, keys, zero, func(i int, v *wire.View) error {
@@ -37,8 +58,8 @@ func (k *tapped) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(
 		}
 		return fn(i, v)
 	})
-	if k.told != nil {
-		k.told(k.fetched)
+	if n > 0 && k.told != nil {
+		k.told(n)
 	}
 	return err
 }

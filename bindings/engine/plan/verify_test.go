@@ -41,12 +41,13 @@ func TestVerify(t *testing.T) {
 		{"counters", func(t *testing.T, k conntrack.Kernel) *Plan { return Zero(where(t, k, "mark == 1")) }, nil, nil, Result{Applied: 3}},
 	} {
 		quiet(t)
-		m, k := made(t, 12)
+		_, k := made(t, 12)
 		tap := &tapped{Kernel: k, fetch: func(n int) {
 			if n == 1 && c.before != nil {
 				c.before(t, k)
 			}
-			if n == 2 && c.after != nil {
+		}, sent: func(conntrack.BatchResult) {
+			if c.after != nil {
 				c.after(t, k)
 			}
 		}}
@@ -58,7 +59,6 @@ func TestVerify(t *testing.T) {
 		if time.Since(began) < soon {
 			t.Errorf("%s: it did not wait", c.name)
 		}
-		_ = m
 	}
 }
 

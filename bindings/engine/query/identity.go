@@ -93,7 +93,7 @@ func (q Query) In(other Query, not bool) (Query, error) {
 	if err := q.sameRows(other, verb); err != nil {
 		return q, err
 	}
-	q.narrow = true
+	q.narrow = q.narrow || not || other.narrow
 	return q.then(&memberStage{other, not}), nil
 }
 

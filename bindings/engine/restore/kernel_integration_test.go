@@ -92,7 +92,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, c := range []struct {
 		name, rules string
 		reqs        []*wire.Create
-		labels      bool
+		labels      bool // and keys of GRE
 	}{
 		{"mixed", "", restoretest.Mixed(), false},
 		{"mixed with nat hooks", natHooks, restoretest.Mixed(), false},
@@ -115,6 +115,12 @@ func TestRoundTrip(t *testing.T) {
 				restoretest.Empty(t, k)
 				again(t, k, was, Options{}, read)
 				same(t, was, restoretest.Read(t, k), Options{}, read)
+			}
+			called := slices.ContainsFunc(was, func(f restoretest.Flow) bool {
+				return f.Entry.Orig.Proto == wire.ProtoGRE && f.Entry.Reply.DstPort != f.Entry.Orig.SrcPort && f.Entry.Status&wire.StatusSrcNAT != 0
+			})
+			if called != c.labels {
+				t.Errorf("a flow has a translated key: %v", called)
 			}
 			labelled := slices.ContainsFunc(was, func(f restoretest.Flow) bool { return f.Entry.Has(wire.HasLabels) })
 			if labelled != c.labels {

@@ -94,10 +94,11 @@ func (o *Options) move(e *wire.Entry) {
 }
 
 // tcp sets the flags of a connection. MAXACK_SET vouches for a number that the
-// kernel does not tell and so does not come back: with it, and 0 for the number,
-// half of all resets would count as invalid. The kernel drops it for the same
-// reason from flows that it had offloaded (linux nf_flow_table_core.c,
-// flow_offload_fixup_tcp) and sets it again with the next acknowledgement.
+// kernel does not tell and so does not come back. With it, and 0 for the number,
+// the resets of about half of all connections count as invalid. The kernel drops
+// it for the same reason from flows that it had offloaded (linux
+// nf_flow_table_core.c, flow_offload_fixup_tcp), and sets it again with the next
+// acknowledgement.
 func (o *Options) tcp(c *wire.Create) {
 	e := &c.Entry
 	if e.Orig.Proto != wire.ProtoTCP {

@@ -8,6 +8,8 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/netns/netnstest"
 )
 
+// BenchmarkFetch reads a whole table of 100 000 flows by key, and for comparison
+// by one Get after the other. Fetch is to take 4 us a flow at most.
 func BenchmarkFetch(b *testing.B) {
 	const n = 100_000
 	ctx := context.Background()

@@ -84,7 +84,7 @@ func (s *Set) todo(entries []Entry, there []*Entry) (todo []Entry, old []Element
 			}
 			old = append(old, now.Element)
 			e.extra = now.extra
-			if false && e.Expires == 0 {
+			if e.Expires == 0 {
 				e.Expires = e.Timeout
 			}
 		}

@@ -8,13 +8,15 @@
 // set up and whether they drop what is in it before another rule accepts it;
 // [Client.DropsInvalid] says whether packets of state invalid are dropped.
 //
-// Tables, chains, sets and rules are read with github.com/google/nftables. Its
-// Conn waits for ever, so that each question gets a socket with a deadline, and
-// it does not notice a ruleset that changes while it is listed, so that the
-// generation of the ruleset is compared before and after. Elements and
-// transactions go through a socket of our own: the library's Flush does not say
-// which message an answer belongs to, cannot name the generation that a
-// transaction is for, and cuts a list of elements of 64 KiB or more short
+// Tables, chains and sets are read with github.com/google/nftables, whose types
+// also say what expressions of rules mean. Its Conn waits for ever, so that each
+// question has a deadline, and it does not notice a ruleset that changes while
+// it is listed, so that the generation of the ruleset is compared before and
+// after. Rules, elements and transactions go through a socket of our own. The
+// library leaves out expressions that it does not know, so that a rule seems to
+// ask for less than it does; it keeps all elements of a set several times; its
+// Flush does not say which message an answer belongs to, cannot name the
+// generation that a transaction is for, and cuts a list of 64 KiB or more short
 // without a word.
 //
 // The package must not make or change rules, chains, sets or tables, and must

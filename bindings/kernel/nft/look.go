@@ -128,11 +128,10 @@ func (f *finding) judge(i int, answers []*point) {
 		f.covered[i] = found.Element.covers(e)
 		if found.Element.same(e) {
 			f.exact[i] = f.entry(i, first)
-		} else {
-			// Where several hold the value, the kernel tells one of them
-			// (nft_pipapo_get), though ours may be there.
-			f.unsure = true
 		}
+		// Of several that hold the first value of a range the kernel tells the
+		// one that was added first (nft_pipapo_get); another may hold all of it.
+		f.unsure = f.unsure || !f.covered[i] && e.from != e.to
 	}
 }
 

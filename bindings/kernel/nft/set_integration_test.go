@@ -100,7 +100,7 @@ func TestHasOfIntervals(t *testing.T) {
 		}
 	}
 	// Of two that hold a value the kernel tells one, though both can be asked for.
-	for text, want := range map[string]bool{"10.0.0.5 . 80": true, "10.0.0.0/24 . 0-100": true, "10.0.0.6 . 80": true, "10.0.0.5 . 101": false, "10.0.1.0 . 80": false} {
+	for text, want := range map[string]bool{"10.0.0.5 . 80": true, "10.0.0.0/24 . 0-100": true, "10.0.0.6 . 80": true, "10.0.0.5-10.0.0.9 . 80": true, "10.0.0.5-10.0.1.9 . 80": false, "10.0.0.5 . 101": false, "10.0.1.0 . 80": false} {
 		s := set(t, c, "t p")
 		if has, err := s.Has(context.Background(), parse(t, s, text)[0]); err != nil || has != want {
 			t.Errorf("%s: %v, %v", text, has, err)

@@ -2,8 +2,11 @@ package nft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/nftables"
@@ -75,6 +78,12 @@ func TestUses(t *testing.T) {
 			"input source", "rule 2 of chain inet t kill drops it, but rule 1 of chain inet t kill takes some before, by ip daddr"},
 		{"by some jumps", "s", `chain wan { ip saddr @s drop; }; chain i { type filter hook input priority 0; iifname vmap { lo : accept, wan0 : jump wan }; }`,
 			"", "rule 1 of chain inet t wan drops only what gets there by iifname"},
+		{"behind established in some jumps", "s", `chain wan { ct state established accept; }; chain i { type filter hook input priority 0; iifname wan0 jump wan; ip saddr @s drop; }`,
+			"", "rule 2 of chain inet t i uses it, but rule 1 of chain inet t wan accepts established before"},
+		{"in part behind a jump", "s", `chain ban { iifname wan0 ip saddr @s drop; }; chain i { type filter hook input priority 0; jump ban; accept; }`,
+			"", "rule 1 of chain inet t ban uses it, but rule 2 of chain inet t i accepts before"},
+		{"in part behind a jump, at last", "s", `chain ban { iifname wan0 ip saddr @s drop; }; chain i { type filter hook input priority 0; jump ban; }`,
+			"", "rule 1 of chain inet t ban drops only what matches by iifname as well"},
 		{"goto ends the chain", "s", `chain other { counter; }; chain i { type filter hook input priority 0; goto other; ip saddr @s drop; }`, "", "uses it"},
 		{"loops are none", "s", `chain a { ip saddr @s drop; }; chain b { jump a; }; chain i { type filter hook input priority 0; jump b; jump a; }`, "input source", "rule 1 of chain inet t a drops it"},
 		{"forward", "s", `chain f { type filter hook forward priority 0; ip saddr @s drop; ip daddr @s drop; ct state established accept; }`,
@@ -134,6 +143,29 @@ func TestUsesByTable(t *testing.T) {
 			t.Error(u.Reason)
 		}
 	}
+}
+
+// The rules are looked at as they were at one time.
+func TestUsesWhileRulesChange(t *testing.T) {
+	ns, client := load(t, "table inet t { set s { type ipv4_addr; }; chain a { type filter hook input priority 0; ip saddr @s drop; }; }")
+	s := set(t, client, "t s")
+	var stop atomic.Bool
+	var done sync.WaitGroup
+	done.Go(func() {
+		for !stop.Load() {
+			feed(t, ns, "flush chain inet t a\ndelete chain inet t a\nadd chain inet t b { type filter hook input priority 0; }\nadd rule inet t b ip saddr @s drop\n")
+			feed(t, ns, "flush chain inet t b\ndelete chain inet t b\nadd chain inet t a { type filter hook input priority 0; }\nadd rule inet t a ip saddr @s drop\n")
+		}
+	})
+	for range 300 {
+		u, err := client.Uses(context.Background(), s)
+		if err != nil && !errors.Is(err, ErrBusy) || err == nil && !u.Effective {
+			t.Errorf("%+v, %v", u, err)
+			break
+		}
+	}
+	stop.Store(true)
+	done.Wait()
 }
 
 func TestRulesOfUses(t *testing.T) {

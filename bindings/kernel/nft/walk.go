@@ -100,10 +100,10 @@ func (w *walk) chain(c *chain, bySet bool) (end, error) {
 	return end{}, nil
 }
 
-// uses tells whether a rule takes the packet because its address is in the set.
+// uses tells whether a rule asks for the address that is in the set.
 func (w *walk) uses(out *outcome) bool {
 	for _, l := range out.lookups {
-		if !l.invert && !l.update && l.side == w.p.side {
+		if l.side == w.p.side {
 			return true
 		}
 	}

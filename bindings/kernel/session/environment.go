@@ -36,7 +36,7 @@ func (s *search) byEnvironment(chain []string, env func(string) string) (sure bo
 		return false
 	}
 	s.table(func(k *entry) {
-		if k.state == established && said[k.remote] == k.local && !s.hosts[k.remote.Addr()] {
+		if said[k.remote] == k.local && !s.hosts[k.remote.Addr()] {
 			sure = true
 		}
 	})

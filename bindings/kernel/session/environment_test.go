@@ -59,6 +59,12 @@ func TestEnvironment(t *testing.T) {
 		p.want("127.0.0.1 40000 127.0.0.1 22", "environment 127.0.0.1:22 127.0.0.1:40000",
 			"listener 192.0.2.1:22 198.51.100.7:50122", "listener 192.0.2.1:22 203.0.113.6:4000")
 	})
+	t.Run("something else closed to us", func(t *testing.T) {
+		p := closed(t)
+		p.remove("998", "comm")
+		p.write("tmux: server\n", "998", "comm")
+		p.want(text, want, "listener 192.0.2.1:22 203.0.113.6:4000")
+	})
 	t.Run("another variable", func(t *testing.T) {
 		p := newProc(t, "ctsh", "bash", "systemd")
 		p.write("MY_SSH_CONNECTION="+text+"\x00SSH_CONNECTION_OLD="+text+"\x00", "1", "environ")

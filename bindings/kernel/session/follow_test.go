@@ -26,6 +26,11 @@ func nested(t *testing.T) *proc {
 	p.socket("0.0.0.0:22", "0.0.0.0:0", listen, 600)
 	p.holds(pidAt(3, 5), 3, 600)
 	p.socket("192.0.2.1:22", "203.0.113.6:4000", established, 90) // of another user
+	p.process(804, 1, "decoy")
+	p.holds(804, 3, 91)
+	p.holds(804, 4, 92)
+	p.socket("127.0.0.1:40000", "0.0.0.0:0", listen, 91)
+	p.socket("192.0.2.1:50000", "203.0.113.7:443", established, 92)
 	return p
 }
 
@@ -95,6 +100,12 @@ func TestInner(t *testing.T) {
 		p.remove("801", "status")
 		p.write("PPid:\t1\n", "801", "status")
 		p.want("", inner, "listener 192.0.2.1:22 198.51.100.7:50122", other)
+	})
+	t.Run("client of a server of something else", func(t *testing.T) {
+		p := nested(t)
+		p.remove("801", "status")
+		p.write("PPid:\t804\n", "801", "status")
+		p.want("", inner, "process 192.0.2.1:50000 203.0.113.7:443", "listener 192.0.2.1:22 198.51.100.7:50122", other)
 	})
 	t.Run("not what we went out for", func(t *testing.T) {
 		p := newProc(t, "ctsh", "bash", "sshd-session", "systemd")
@@ -197,6 +208,14 @@ func TestTerminal(t *testing.T) {
 		p.link("/dev/pts/7", fmt.Sprint(pidAt(2, 4)), "fd", "6")
 		p.want("", outer, all[1], all[2])
 	})
+	t.Run("one of two comes from no socket in sight", func(t *testing.T) {
+		p := multiplexer(t, "tmux: server")
+		p.link("/dev/pts/3", fmt.Sprint(pidAt(2, 4)), "fd", "5")
+		p.link("/dev/pts/4", fmt.Sprint(pidAt(2, 4)), "fd", "6")
+		p.holds(710, 5, 95)
+		p.socket("192.0.2.1:22", "192.0.2.1:40000", established, 95)
+		p.want("", outer, newer, "process 192.0.2.1:22 192.0.2.1:40000", all[2])
+	})
 	t.Run("in the background", func(t *testing.T) { // ( ctsh >log 2>&1 </dev/null & )
 		p := multiplexer(t, "systemd")
 		p.remove("1000", "status")
@@ -219,6 +238,7 @@ func TestTerminal(t *testing.T) {
 		p.holds(pidAt(2, 4), 4, 77)
 		p.link("/dev/pts/0", "1", "fd", "1")
 		p.terminal(1, 0)
+		p.link("/dev/pts/0", fmt.Sprint(pidAt(2, 4)), "fd", "1")
 		p.socket(here, there, established, 77)
 		p.socket(here, "203.0.113.6:4000", established, 90)
 		p.want("", outer)
@@ -251,4 +271,48 @@ func TestTerminal(t *testing.T) {
 		p.shows(800, 9, 6)
 		p.want("", inner, outer)
 	})
+}
+
+// As the kernel writes them, with numbers that need both parts of the device.
+func TestTerminalOf(t *testing.T) {
+	for text, want := range map[string]int{
+		"4242 (bash) S 4241 4242 4242 34816 4242 4194304 1 2\n":      0,
+		"4242 (bash) S 4241 4242 4242 34819 4242 4194304 1 2\n":      3,
+		"4242 (a) S 1 2) R) S 4241 4242 4242 1083436 4242 4194304\n": 300,
+		"4242 (bash) S 4241 4242 4242 1025 4242 4194304 1 2\n":       -1, // /dev/tty1
+		"4242 (bash) S 4241 4242 4242 0 -1 4194304 1 2\n":            -1,
+		"4242 (bash) S 4241 4242 4242 -34816 -1 4194304 1 2\n":       -1,
+		"4242 (bash) S 4241 4242 4242":                               -1,
+		"34816 34816 34816 34816 34816":                              0, // of which nothing is known but the order
+		"":                                                           -1,
+	} {
+		n, ok := terminalOf([]byte(text))
+		if ok != (want >= 0) || ok && n != uint64(want) {
+			t.Errorf("%q: %d %t", text, n, ok)
+		}
+	}
+}
+
+func TestEndOf(t *testing.T) {
+	for link, want := range map[string]end{
+		"socket:[77]":                   {socket, 77},
+		"socket:[18446744073709551615]": {socket, 1<<64 - 1},
+		"/dev/pts/0":                    {slave, 0},
+		"/dev/pts/300":                  {slave, 300},
+	} {
+		if e, ok := endOf(link); !ok || e != want {
+			t.Errorf("%q: %v %t", link, e, ok)
+		}
+	}
+	for _, link := range []string{"", "socket:[0]", "socket:[x]", "socket:[77", "socket:77]", "socket:[18446744073709551616]", "/dev/pts/",
+		"/dev/pts/ptmx", "/dev/pts/3 (deleted)", "/dev/pts/-1", "/dev/pts/4294967296", "/dev/null", "pipe:[77]", "/tmp/dev/pts/3"} {
+		if e, ok := endOf(link); ok {
+			t.Errorf("%q: %v", link, e)
+		}
+	}
+	for text, want := range map[string]int{"pos:\t0\ntty-index:\t12\n": 12, "tty-index:\t0": 0, "tty-index:\tx\n": -1, "pos:\t0\n": -1, "": -1, "x tty-index:\t1\n": -1} {
+		if n, ok := masterOf([]byte(text)); ok != (want >= 0) || ok && n != uint64(want) {
+			t.Errorf("%q: %d %t", text, n, ok)
+		}
+	}
 }

@@ -53,3 +53,26 @@ func FuzzParseVariable(f *testing.F) {
 		}
 	})
 }
+
+// What tells of a process is read from text that the process may have a hand in.
+func FuzzProcess(f *testing.F) {
+	f.Add([]byte("4242 (a) S 1 2) R) S 4241 4242 4242 1083436 4242 4194304\n"))
+	f.Add([]byte("Name:\ta\\nPPid:\nPPid:\t4241\n"))
+	f.Add([]byte("pos:\t0\ntty-index:\t12\n"))
+	f.Add([]byte("/dev/pts/12"))
+	f.Add([]byte("socket:[77]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if n, ok := terminalOf(text); ok && n >= 1<<20 {
+			t.Errorf("%q: terminal %d", text, n) // a device number has 20 bits for it
+		}
+		if n, ok := masterOf(text); ok && n >= 1<<32 {
+			t.Errorf("%q: terminal %d", text, n)
+		}
+		if pid, ok := parentOf(text); ok && (pid == "" || len(pid) > 10) {
+			t.Errorf("%q: parent %q", text, pid)
+		}
+		if e, ok := endOf(string(text)); ok && (e.kind == master || e.kind == socket && e.number == 0) {
+			t.Errorf("%q: %v", text, e)
+		}
+	})
+}

@@ -52,7 +52,7 @@ func (s *search) byListener() {
 // servers returns the sockets of the servers for logins, and whether there may
 // be one that cannot be looked into or is not in sight.
 func (s *search) servers() (served map[end]bool, hidden bool) {
-	served, hidden = make(map[end]bool), s.lost || s.away || s.closed
+	served, hidden = make(map[end]bool), s.lost || s.away
 	n := 0
 	s.each(func(pid string) {
 		if !s.serves(pid) {

@@ -59,7 +59,17 @@ func TestListener(t *testing.T) {
 	t.Run("another network namespace", func(t *testing.T) { // ip netns exec, out of cron
 		p := tmux(t)
 		p.space("blue")
-		p.lives(1000, "blue")
+		for _, pid := range []int{1000, 999, 998, 1} {
+			p.lives(pid, "blue")
+		}
+		p.want("", mine, second)
+	})
+	t.Run("a network namespace that we may not see", func(t *testing.T) {
+		p := tmux(t)
+		p.space("blue")
+		p.lives(1, "blue")
+		p.remove("1", "ns")
+		p.socketIn("blue", "192.0.2.9:2222", "203.0.113.9:4000", established, 0, 99)
 		p.want("", mine, second)
 	})
 	t.Run("not when a process was found", func(t *testing.T) {
@@ -142,14 +152,66 @@ func TestListenerHidden(t *testing.T) {
 		p.want("")
 	})
 	t.Run("too many", func(t *testing.T) {
-		p := seen(t)
-		p.remove("700")
-		p.remove("701")
-		s := small(p)
-		s.connections = 1
-		if s.run(none); !s.found.Partial || len(s.found.Connections) != 1 {
-			t.Errorf("%+v", s.found)
+		p := newProc(t, "ctsh", "systemd")
+		p.socket("0.0.0.0:2222", "0.0.0.0:0", listen, 500)
+		p.process(703, 1, "haproxy")
+		p.holds(703, 5, 78)
+		p.socket("192.0.2.1:2222", "203.0.113.5:4000", established, 78)
+		p.socket("192.0.2.1:2222", "203.0.113.5:4001", established, 79)
+		for n := 1; n <= 2; n++ {
+			s := small(p)
+			s.connections = n
+			if s.run(none); s.found.Partial != (n == 1) || len(s.found.Connections) != n-1 {
+				t.Errorf("%d: %+v", n, s.found)
+			}
 		}
+	})
+}
+
+// All servers for logins in sight and open do not say that there is no other,
+// where something points out of sight.
+func TestListenerHiddenNext(t *testing.T) {
+	const (
+		mine    = "listener 192.0.2.1:2222 198.51.100.7:50122"
+		second  = "listener 192.0.2.1:2222 203.0.113.5:4000"
+		on22    = "listener 192.0.2.1:22 203.0.113.6:4000"
+		unheld  = "listener 192.0.2.1:3022 203.0.113.8:4000"
+		unheld6 = "listener [2001:db8::1]:3022 [2001:db8::8]:4000"
+	)
+	build := func(t *testing.T) *proc {
+		p := tmux(t)
+		p.socket("[::]:3022", "[::]:0", listen, 501)
+		p.socket("192.0.2.1:3022", "203.0.113.8:4000", established, 87)
+		p.socket("[2001:db8::1]:3022", "[2001:db8::8]:4000", established, 88)
+		return p
+	}
+	t.Run("nothing does", func(t *testing.T) { build(t).want("", mine, second) })
+	t.Run("a terminal", func(t *testing.T) {
+		p := build(t)
+		p.terminal(1000, 9)
+		p.want("", mine, on22, second, unheld, unheld6)
+	})
+	t.Run("a parent", func(t *testing.T) {
+		p := build(t)
+		p.remove("998", "status")
+		p.write("PPid:\t0\n", "998", "status")
+		p.want("", mine, on22, second, unheld, unheld6)
+	})
+	t.Run("an ancestor that is closed to us", func(t *testing.T) {
+		p := build(t)
+		p.remove("998", "comm")
+		p.write("sshd\n", "998", "comm")
+		p.remove("998", "fd")
+		p.want("", mine, on22, second, unheld, unheld6)
+	})
+	t.Run("a server in another network namespace", func(t *testing.T) {
+		p := build(t)
+		p.space("blue")
+		for _, pid := range []int{1000, 999, 998, 1} {
+			p.lives(pid, "blue")
+		}
+		p.remove("700", "fd")
+		p.want("", mine, on22, second, unheld, unheld6)
 	})
 }
 

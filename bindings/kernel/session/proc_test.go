@@ -181,6 +181,9 @@ func (p *proc) want(env string, want ...string) Session {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	if got.Partial {
+		p.t.Error("partial")
+	}
 	var lines []string
 	for _, c := range got.Connections {
 		if c.Proto != 6 {

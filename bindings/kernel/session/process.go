@@ -21,9 +21,6 @@ func (s *search) self() string {
 // namespace has its parent outside, as has one that was started from there.
 // relays is that the first hands a connection on.
 func (s *search) climb(pid string, relays bool) (chain []string) {
-	if relays && s.visited[pid] {
-		s.visit(pid, true, true)
-	}
 	for below := true; ; { // a server for logins: who started that has no part in the login
 		noted, again := s.visited[pid]
 		if again && (noted || !below) {

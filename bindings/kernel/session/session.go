@@ -29,7 +29,7 @@ type limits struct {
 }
 
 // most is what [Own] keeps to.
-var most = limits{processes: 1 << 16, hops: 16, spaces: 64, file: 1 << 20, links: 1 << 18, connections: 1 << 12}
+var most = limits{processes: 1 << 16, hops: 16, spaces: 64, file: 1 << 20, links: 1 << 18, connections: 1 << 16}
 
 // Session holds the connections by which the user reaches this machine. It is
 // empty for a user at a local console.

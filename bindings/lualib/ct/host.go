@@ -12,6 +12,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/engine/group"
+	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/engine/world"
@@ -57,6 +58,7 @@ type Host struct {
 type tally struct {
 	failed  int // changes that the kernel refused
 	open    []io.Closer
+	store   *journal.Store // where changes are taken down, nil where they are not
 	lossFns []*lua.LFunction
 	// protected select what no plan of the run may touch.
 	protected []filter.Filter
@@ -70,7 +72,12 @@ type tally struct {
 
 // Open adds the globals to v. The turn of v must be held.
 func Open(v *vm.VM, opt Options) *Host {
-	h := newHost(v, opt, "", &tally{reverts: map[string]plan.Revert{}, said: map[string]bool{}, hosts: map[string]*Host{}})
+	run := &tally{reverts: map[string]plan.Revert{}, said: map[string]bool{}, hosts: map[string]*Host{}}
+	if opt.Journal != "" {
+		run.store = journal.Open(opt.Journal)
+		run.open = append(run.open, run.store)
+	}
+	h := newHost(v, opt, "", run)
 	ct := h.api(v.L)
 	for _, d := range prelude.Members {
 		v.Set(d.Path, ct.RawGetString(d.Path))
@@ -258,6 +265,7 @@ func fail(err error) error {
 		room      *plan.RoomError
 		tripped   *plan.BreakerError
 		slow      *plan.FastError
+		keep      *plan.KeepError
 		support   *conntrack.NotSupportedError
 		part      *conntrack.IncompleteError
 		noKey     *sysctl.UnknownKeyError
@@ -276,7 +284,7 @@ func fail(err error) error {
 		return luaerr.New(luaerr.ETYPE, "", "query:%s: %s", strings.TrimPrefix(verb.Verb, "query:"), verb.Msg).WithHint(verb.Hint)
 	case errors.As(err, &grouping):
 		return luaerr.New(luaerr.ETYPE, "", "%s", grouping.Msg).WithHint(grouping.Hint)
-	case errors.As(err, &bad), errors.As(err, &wrong), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
+	case errors.As(err, &keep), errors.As(err, &bad), errors.As(err, &wrong), errors.As(err, &badValue), errors.As(err, &badNSName), errors.As(err, &noNS):
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD

@@ -59,18 +59,9 @@ ct> ct.journal():where("op == delete and age < 1h"):count()
 1`)
 }
 
-// store is where changes are taken down, nil where they are not.
-func (h *Host) store() *journal.Store {
-	if h.opt.Journal == "" {
-		return nil
-	}
-	return journal.Open(h.opt.Journal)
-}
-
 // journal is how a plan is taken down.
 func (h *Host) journal(p *planned) (*plan.Journal, error) {
-	store := h.store()
-	if store == nil {
+	if h.run.store == nil {
 		return nil, nil //nolint:nilnil // nothing is taken down
 	}
 	of := h.hosting(p.space)
@@ -82,7 +73,7 @@ func (h *Host) journal(p *planned) (*plan.Journal, error) {
 	if user == "" {
 		user = os.Getenv("USER")
 	}
-	return &plan.Journal{Store: store, Header: journal.Header{Namespace: id, Name: of.name(), Command: h.opt.Command, User: user, Undoes: p.undoes}}, nil
+	return &plan.Journal{Store: h.run.store, Header: journal.Header{Namespace: id, Name: of.name(), Command: h.opt.Command, User: user, Undoes: p.undoes}}, nil
 }
 
 // identity names the network namespace of h.
@@ -90,23 +81,23 @@ func (h *Host) identity() (string, error) { return netns.Identity(h.opt.NS) }
 
 // undo plans to take a journal back.
 func (h *Host) undo(c *registry.Call, id string, force bool) int {
-	store := h.store()
-	if store == nil {
+	if h.run.store == nil {
 		c.Raise(luaerr.New(luaerr.ENOENT, c.Op(), "%s: no journal is kept here", c.Op()))
 	}
-	r, err := store.Read(id)
+	r, err := h.run.store.Read(id)
 	c.Raise(fail(err))
 	h.run.open = append(h.run.open, r)
 	head := r.Header()
 	if !force {
-		c.Raise(h.foreign(c, &head))
+		c.Raise(h.foreign(c, "journal "+head.ID, head.Boot, head.Namespace, head.Name))
 	}
 	p := &planned{h: h, p: plan.Undo(r, h.revert), space: h.space, undoes: head.ID}
 	return h.offer(c, p)
 }
 
-// foreign is the error for a journal of another boot or network namespace.
-func (h *Host) foreign(c *registry.Call, head *journal.Header) error {
+// foreign is the error for what was written down in another boot or network
+// namespace.
+func (h *Host) foreign(c *registry.Call, what, ofBoot, of, name string) error {
 	boot, err := journal.Here()
 	if err != nil {
 		return err
@@ -115,11 +106,11 @@ func (h *Host) foreign(c *registry.Call, head *journal.Header) error {
 	switch {
 	case err != nil:
 		return err
-	case boot != head.Boot:
-		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: journal %s is of another boot: its flows are of connections that are long gone", c.Op(), head.ID)
+	case boot != ofBoot:
+		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: %s is of another boot: its flows are of connections that are long gone", c.Op(), what)
 		return e.WithHint("force = true goes on")
-	case here != head.Namespace:
-		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: journal %s is of another network namespace (%s)", c.Op(), head.ID, head.Name)
+	case here != of:
+		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: %s is of another network namespace (%s)", c.Op(), what, name)
 		return e.WithHint("--netns goes there, force = true goes on here")
 	}
 	return nil
@@ -157,29 +148,21 @@ var journalFields = field.Columns(
 	column("undoes", field.Text, "the change that it takes back"),
 	column("ended", field.Flag, "it came to its end; otherwise its process died"),
 	column("undone", field.Flag, "it was taken back"),
-	&field.Field{Name: "size", Kind: field.Number, Unit: "bytes", Max: math.MaxInt64, Doc: "of the file"},
+	&field.Field{Name: "size", Kind: field.Number, Unit: "bytes", Max: math.MaxInt64, Doc: "of it in its file"},
 	column("damage", field.Text, "what of it cannot be read"),
 )
 
 // journals is where the rows of ct.journal() come from.
 func (h *Host) journals() query.Source {
 	return &query.Computed{Name: "ct.journal()", Set: journalFields, Rows: func(_ context.Context, fn func(*field.Row) error) error {
-		store := h.store()
-		if store == nil {
+		if h.run.store == nil {
 			return nil
 		}
-		entries, err := store.List()
-		if err != nil {
-			return err
-		}
 		var r field.Row
-		for i := range entries {
-			r.ResetCells(cellsOfJournal(&entries[i]))
-			if err := fn(&r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return h.run.store.Each(func(e journal.Entry) error {
+			r.ResetCells(cellsOfJournal(&e))
+			return fn(&r)
+		})
 	}}
 }
 
@@ -210,7 +193,7 @@ func (p *planned) undone(res *plan.Result) {
 	if p.undoes == "" || res.DryRun || res.Failed+res.Unknown > 0 {
 		return
 	}
-	if err := p.h.store().MarkUndone(p.undoes, res.ID); err != nil {
+	if err := p.h.run.store.MarkUndone(p.undoes, res.ID); err != nil {
 		p.h.say("the undo is done, but not noted: " + err.Error())
 	}
 }

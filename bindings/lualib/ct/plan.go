@@ -21,12 +21,12 @@ import (
 
 // planned is a plan as a script holds it.
 type planned struct {
-	h       *Host
-	p       *plan.Plan
-	space   *query.Space // where the change is made
-	undoes  string       // the journal that it takes back, "" for none
-	where   string       // in the script it was made
-	seen    bool         // it was looked at, added to another or applied
+	h      *Host
+	p      *plan.Plan
+	space  *query.Space // where the change is made
+	undoes string       // the journal that it takes back, "" for none
+	where  string       // in the script it was made
+	seen   bool         // it was looked at, added to another or applied
 }
 
 var planType = registry.NewType[*planned]("plan", "a change that was not made yet. It can be looked at, kept and added to another; only apply acts").
@@ -68,10 +68,9 @@ plan     delete, by tuple, zone and id, guard max=10000 (default)
 source   conntrack table...
 ...`).
 		Field("n: int", "how many flows it would touch now, protected ones left out; the table is read for it", func(L *lua.LState, p *planned) lua.LValue {
-			view, err := p.look(nil, 0)
-			if err != nil {
-				luaerr.Raise(L, fail(err))
-			}
+			c := &registry.Call{L: L}
+			view, err := p.look(c, 0)
+			c.Raise(fail(err))
 			return lua.LNumber(view.Matched)
 		}).
 		Field("undoes?: text", "the change that it takes back, by the id of its journal", func(_ *lua.LState, p *planned) lua.LValue {
@@ -239,17 +238,13 @@ func (p *planned) refusal(c *registry.Call, err error) error {
 	return fail(err)
 }
 
-// look finds out what the plan would do. Without a call, functions of the
-// script are not asked.
+// look finds out what the plan would do.
 func (p *planned) look(c *registry.Call, n int) (view *plan.Preview, err error) {
-	todo := p.p
 	guard, err := p.h.protection(p.p, p.space)
 	if err != nil {
 		return nil, err
 	}
-	if c != nil {
-		todo = p.resolved(c, &guard, -1)
-	}
+	todo := p.resolved(c, &guard, -1)
 	p.h.do(func(ctx context.Context) { view, err = todo.Preview(ctx, p.space.Kernel, guard, n) })
 	return view, err
 }

@@ -157,8 +157,7 @@ func (s *selection) written(c *registry.Call, err error) error {
 	return luaerr.New(luaerr.EIO, c.Op(), "%w", err)
 }
 
-// export writes every row to a file, "-" for standard output. A file is written
-// beside its name and moved there when it is complete.
+// export writes every row to a file, "-" for standard output.
 func (s *selection) export(c *registry.Call) int {
 	path, format := c.Text(1), c.Text(2)
 	if path == "-" {
@@ -166,7 +165,21 @@ func (s *selection) export(c *registry.Call) int {
 		return 0
 	}
 	if s.h.opt.NoFiles {
-		c.Raise(luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script").WithHint(`"-" is standard output`))
+		c.Raise(s.h.noFiles(c).WithHint(`"-" is standard output`))
+	}
+	c.Raise(s.h.replace(c, path, modeOf(path), func(w io.Writer) error { return s.write(c, w, format) }))
+	return 0
+}
+
+// noFiles is the error of a script that may not write files.
+func (h *Host) noFiles(c *registry.Call) *luaerr.Error {
+	return luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script")
+}
+
+// replace writes a file beside its name, and moves it there when it is complete.
+func (h *Host) replace(c *registry.Call, path string, mode os.FileMode, write func(io.Writer) error) error {
+	if h.opt.NoFiles {
+		return h.noFiles(c)
 	}
 	// A new file under a name that nobody could have prepared: a link in its
 	// place would have root write elsewhere.
@@ -175,14 +188,18 @@ func (s *selection) export(c *registry.Call) int {
 	if errors.As(err, &refused) {
 		refused.Op, refused.Path = "create", path
 	}
-	c.Raise(err)
+	if err != nil {
+		return err
+	}
 	defer os.Remove(tmp.Name()) // fails after the rename, as it should
 	defer tmp.Close()
-	c.Raise(s.write(c, tmp, format))
-	c.Raise(tmp.Chmod(modeOf(path)))
-	c.Raise(tmp.Close())
-	c.Raise(os.Rename(tmp.Name(), path))
-	return 0
+	if err := write(tmp); err != nil {
+		return err
+	}
+	if err := errors.Join(tmp.Chmod(mode), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
 }
 
 // modeOf is the mode of the file that is replaced, or what a new one gets where

@@ -36,7 +36,7 @@ func ownSession() (list []filter.Filter, err error) {
 		return nil, undecided("%w", err)
 	}
 	if s.Partial {
-		return nil, undecided("this machine has more processes or connections than are looked through")
+		return nil, undecided("the processes and connections of this machine are too many to look through, or closed to us")
 	}
 	for _, text := range sessionFilters(s.Connections) {
 		f, err := filter.Compile(text, nil, env)

@@ -38,6 +38,13 @@ ct> r.applied, r.failed
 	Field("back: int", "deleted flows that were there again when verify looked, or changed ones that were not as they should be", number(func(r *plan.Result) int { return r.Back })).
 	Field("checked: int", "flows brought back that were read again", number(func(r *plan.Result) int { return r.Checked })).
 	Field("differs: int", "of these, flows in which something is not as it was", number(func(r *plan.Result) int { return r.Differs })).
+	Field("lost: table", "of flows brought back: what some had and have not any more, as field = why, such as counters and start", func(L *lua.LState, r *outcome) lua.LValue {
+		t := L.NewTable()
+		for _, l := range r.Lost {
+			t.RawSetString(l.Field, lua.LString(l.Why))
+		}
+		return t
+	}).
 	Field("dry_run: bool", "nothing was changed, because of --dry-run", func(_ *lua.LState, r *outcome) lua.LValue { return lua.LBool(r.DryRun) }).
 	Field("took: duration", "how long it took", func(_ *lua.LState, r *outcome) lua.LValue { return lua.LNumber(r.Took.Seconds()) }).
 	Field("id?: text", "the journal of the change, which ct.undo takes", func(_ *lua.LState, r *outcome) lua.LValue {

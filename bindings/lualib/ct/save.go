@@ -2,6 +2,7 @@ package ct
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/engine/query"
+	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
@@ -61,7 +63,7 @@ func (s *selection) save(c *registry.Call) int {
 		c.Raise(luaerr.New(luaerr.ETYPE, c.Op(), "%s: its rows are no flows", c.Op()))
 	}
 	if s.h.opt.NoFiles {
-		c.Raise(luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script"))
+		c.Raise(s.h.noFiles(c))
 	}
 	space, err := s.q.Space(c.Op())
 	c.Raise(fail(err))
@@ -132,5 +134,18 @@ func (h *Host) restore(c *registry.Call) int {
 		opt.Conflict = plan.ConflictFail
 	}
 	f := h.archive(c, t.Bool("force"))
-	return h.plan(c, plan.Restore(strconv.Quote(c.Text(1)), f, opt), nil)
+	return h.plan(c, plan.Restore(strconv.Quote(c.Text(1)), goodPart{f}, opt), nil)
+}
+
+// goodPart is what can be read of a file that may be damaged.
+type goodPart struct{ *archive.File }
+
+// Each implements plan.Saved.
+func (g goodPart) Each(fn func(*wire.Entry) error) error {
+	err := g.File.Each(fn)
+	var damage *record.DamageError
+	if errors.As(err, &damage) {
+		return nil
+	}
+	return err
 }

@@ -3,6 +3,8 @@ package ct
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"syscall"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -195,7 +197,7 @@ func (h *Host) revertPolicy(n plan.Note) (plan.Action, error) {
 		return plan.Action{}, err
 	}
 	if note.Was == nil {
-		return h.policyChange(wire.TimeoutDelete{Name: note.Made}), nil
+		return h.policyBack(wire.TimeoutDelete{Name: note.Made}), nil
 	}
 	p := wire.Timeout{Name: note.Was.Name, Family: note.Was.Family, Proto: note.Was.Proto}
 	for s, sec := range note.States {
@@ -203,5 +205,21 @@ func (h *Host) revertPolicy(n plan.Note) (plan.Action, error) {
 			return plan.Action{}, err
 		}
 	}
-	return h.policyChange(&wire.TimeoutAdd{Timeout: p, Replace: note.Replaced}), nil
+	return h.policyBack(&wire.TimeoutAdd{Timeout: p, Replace: note.Replaced}), nil
+}
+
+// policyBack is policyChange for an undo, which may come a second time: what is
+// gone or there already is no failure.
+func (h *Host) policyBack(req wire.Request) plan.Action {
+	change := h.policyChange(req)
+	return plan.Action{N: 1, Do: func(ctx context.Context) (plan.Counts, error) {
+		got, err := change.Do(ctx)
+		switch {
+		case errors.Is(err, syscall.ENOENT):
+			return plan.Counts{Gone: 1}, nil
+		case errors.Is(err, syscall.EEXIST):
+			return plan.Counts{Exists: 1}, nil
+		}
+		return got, err
+	}}
 }

@@ -21,17 +21,15 @@ type change struct {
 
 // String says to what it is done.
 func (ch change) String() string {
-	what, in := "", "to"
+	what, in := elements(len(ch.put)+len(ch.remove)), "to"
 	switch {
 	case len(ch.put) == 1 && len(ch.remove) == 0:
 		what = ch.put[0].Element.String()
 	case len(ch.remove) == 1 && len(ch.put) == 0:
-		what, in = ch.remove[0].String(), "from"
-	default:
-		what = elements(len(ch.put) + len(ch.remove))
-		if len(ch.put) == 0 {
-			in = "from"
-		}
+		what = ch.remove[0].String()
+	}
+	if len(ch.put) == 0 {
+		in = "from"
 	}
 	text := fmt.Sprintf("%s %s set %s", what, in, ch.set)
 	if len(ch.put) > 0 && ch.put[0].Timeout > 0 {
@@ -78,12 +76,15 @@ func (h *Host) action(ch change) plan.Action {
 				res, err = ch.set.Put(ctx, ch.put)
 				count(res)
 			}
-			return got, fail(err)
+			return got, fail("", err)
 		},
 		Undo: func() (plan.Note, error) {
 			n, err := h.before(context.Background(), ch)
 			if err != nil {
-				return plan.Note{}, fail(err)
+				return plan.Note{}, fail("", err)
+			}
+			if len(n.Delete)+len(n.Add) == 0 {
+				return plan.Note{}, nil // all is as it will be
 			}
 			data, err := json.Marshal(n)
 			return plan.Note{Kind: NoteKind, Data: data}, err
@@ -127,13 +128,13 @@ func (h *Host) Revert(from plan.Note) (plan.Action, error) {
 	}
 	s, err := h.client.Set(context.Background(), n.Set)
 	if err != nil {
-		return plan.Action{}, fail(err)
+		return plan.Action{}, fail("", err)
 	}
 	ch := change{set: s}
 	for _, text := range n.Delete {
 		e, err := s.Parse(text)
 		if err != nil {
-			return plan.Action{}, fail(err)
+			return plan.Action{}, fail("", err)
 		}
 		ch.remove = append(ch.remove, e)
 	}
@@ -142,7 +143,7 @@ func (h *Host) Revert(from plan.Note) (plan.Action, error) {
 	for _, x := range n.Add {
 		e, err := s.Parse(x.Element)
 		if err != nil {
-			return plan.Action{}, fail(err)
+			return plan.Action{}, fail("", err)
 		}
 		entry := nft.Entry{Element: e, Timeout: time.Duration(x.Timeout) * time.Millisecond, Comment: x.Comment}
 		if entry.Timeout > 0 {
@@ -153,7 +154,7 @@ func (h *Host) Revert(from plan.Note) (plan.Action, error) {
 			}
 		}
 		if err := s.Takes(entry); err != nil {
-			return plan.Action{}, fail(err)
+			return plan.Action{}, fail("", err)
 		}
 		ch.put = append(ch.put, entry)
 	}

@@ -50,8 +50,7 @@ func (o *object) items(c *registry.Call, name string, t *lua.LTable) []lua.LValu
 // allWhole tells whether each item is an element of several values.
 func allWhole(items []lua.LValue) bool {
 	for _, v := range items {
-		text, ok := v.(lua.LString)
-		if v.Type() != lua.LTTable && !(ok && strings.Contains(string(text), " . ")) {
+		if v.Type() != lua.LTTable && !strings.Contains(lua.LVAsString(v), " . ") {
 			return false
 		}
 	}
@@ -69,7 +68,7 @@ func (o *object) element(c *registry.Call, name string, v lua.LValue) nft.Elemen
 		parts = append(parts, text(c, name, v))
 	}
 	e, err := o.s.Parse(parts...)
-	c.Raise(fail(err))
+	c.Raise(fail(c.Op(), err))
 	return e
 }
 

@@ -32,7 +32,7 @@ func (h *Host) deleter(c *registry.Call) int {
 // handler returns a function that acts at once on what it is called with.
 func (h *Host) handler(c *registry.Call, o *object, spared string, like nft.Entry, act func(context.Context, []nft.Element) error) int {
 	if h.opt.ReadOnly {
-		c.Raise(fail(conntrack.ErrReadOnly))
+		c.Raise(fail(c.Op(), conntrack.ErrReadOnly))
 	}
 	op := *c
 	return c.Return(c.L.NewFunction(func(L *lua.LState) int {
@@ -41,7 +41,7 @@ func (h *Host) handler(c *registry.Call, o *object, spared string, like nft.Entr
 		es := o.given(&call, L.Get(1))
 		for _, e := range es {
 			like.Element = e
-			call.Raise(fail(o.s.Takes(like)))
+			call.Raise(fail(call.Op(), o.s.Takes(like)))
 		}
 		if h.opt.DryRun {
 			h.spared[spared] += len(es)
@@ -49,7 +49,7 @@ func (h *Host) handler(c *registry.Call, o *object, spared string, like nft.Entr
 		}
 		var err error
 		h.do(func(ctx context.Context) { err = act(ctx, es) })
-		call.Raise(fail(err))
+		call.Raise(fail(call.Op(), err))
 		return 0
 	}))
 }
@@ -69,7 +69,6 @@ func (o *object) given(c *registry.Call, v lua.LValue) []nft.Element {
 		parts[i] = text(c, "row", x)
 	}
 	e, err := o.s.Parse(parts...)
-	c.Raise(fail(err))
+	c.Raise(fail(c.Op(), err))
 	return []nft.Element{e}
 }
-

@@ -83,8 +83,9 @@ func (h *Host) do(fn func(context.Context)) {
 	h.vm.Tasks.Block(func() { fn(ctx) })
 }
 
-// fail gives an error of the kernel the code that scripts see.
-func fail(err error) error {
+// fail gives an error of the kernel the code that scripts see, and op as what
+// failed.
+func fail(op string, err error) error {
 	var (
 		name    *nft.NameError
 		twice   *nft.AmbiguousError
@@ -95,11 +96,11 @@ func fail(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &name), errors.As(err, &twice), errors.As(err, &wrong):
-		return luaerr.New(luaerr.ETYPE, "", "%w", err)
+		return luaerr.New(luaerr.ETYPE, op, "%w", err)
 	case errors.Is(err, conntrack.ErrReadOnly):
-		return luaerr.New(luaerr.EGUARD, "", "%w", err)
+		return luaerr.New(luaerr.EGUARD, op, "%w", err)
 	case errors.As(err, &support):
-		return luaerr.New(luaerr.ENOTSUP, "", "%w", err)
+		return luaerr.New(luaerr.ENOTSUP, op, "%w", err)
 	}
 	return err
 }

@@ -33,24 +33,30 @@ prompt:1: nft.set: no set "filter synflod"; did you mean "inet filter synflood"?
 			var list []*nft.Set
 			var err error
 			h.do(func(ctx context.Context) { list, err = h.client.Sets(ctx) })
-			c.Raise(fail(err))
-			t := c.L.NewTable()
-			for _, s := range list {
-				t.Append(setType.New(c.L, &object{h, s}))
+			c.Raise(fail(c.Op(), err))
+			t, lines := c.L.NewTable(), make([]string, len(list))
+			for i, s := range list {
+				o := &object{h, s}
+				t.Append(setType.New(c.L, o))
+				lines[i] = o.text()
 			}
-			return c.Return(t)
+			return c.Return(showing(c.L, t, lines))
 		}).
 		Raises("EPERM without CAP_NET_ADMIN; ENOTSUP without nftables").
 		Example(`ct> for _, s in ipairs(nft.sets()) do print(s.name, s.type) end
 inet filter synflood	ipv4_addr
 inet filter nets	ipv4_addr
-inet filter services	ipv4_addr . inet_service`).
+inet filter services	ipv4_addr . inet_service
+ct> nft.sets()
+set inet filter synflood, ipv4_addr, flags timeout
+set inet filter nets, ipv4_addr, flags interval
+set inet filter services, ipv4_addr . inet_service, flags interval`).
 		Func("adder(set: string | nft.set, options?: {timeout?: duration}) -> function",
 			"returns a function that adds an element at once, without a plan: for each, on and other handlers. It takes an element as nft.set:add does, or a flow, event or row, "+
 				"of which the first columns count, one for each value of an element: that of a flow is src. One that is there gets its timeout anew. Under --dry-run it only counts", (*Host).adder).
 		Raises(raises+"; EGUARD under --read-only").
 		Example(`ct> flows:by("src"):count():having("n > 1"):each(nft.adder("inet filter synflood", {timeout = "10m"}))
-ct> nft.set("inet filter synflood"):list()[2].element
+ct> nft.set("inet filter synflood"):list()[1].element
 10.0.0.7`).
 		Func("deleter(set: string | nft.set) -> function", "is nft.adder for the way back: the function deletes an element at once; one that is not there is no error", (*Host).deleter).
 		Raises(raises+"; EGUARD under --read-only").
@@ -63,7 +69,7 @@ ct> #nft.set("inet filter synflood")
 			var u *nft.Uses
 			var err error
 			h.do(func(ctx context.Context) { u, err = h.client.Uses(ctx, s) })
-			c.Raise(fail(err))
+			c.Raise(fail(c.Op(), err))
 			return c.Return(usesType.New(c.L, u))
 		}).
 		Raises(raises).
@@ -84,6 +90,6 @@ func (h *Host) find(c *registry.Call, v lua.LValue) *nft.Set {
 	var s *nft.Set
 	var err error
 	h.do(func(ctx context.Context) { s, err = h.client.Set(ctx, v.String()) })
-	c.Raise(fail(err))
+	c.Raise(fail(c.Op(), err))
 	return s
 }

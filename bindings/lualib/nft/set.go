@@ -62,7 +62,7 @@ func init() {
 					entries = append(entries, nft.Entry{Element: e, Timeout: o.h.timeout(c, c.Table(2))})
 				}
 				for _, e := range entries {
-					c.Raise(fail(o.s.Takes(e)))
+					c.Raise(fail(c.Op(), o.s.Takes(e)))
 				}
 				return o.plan(c, "add", change{put: entries})
 			}).
@@ -78,7 +78,7 @@ prompt:1: nft.set:add: element "fd00::1" of set inet filter synflood: fd00::1 is
 			"plans to delete elements, given as for add. One that is not there is no error, and counted as gone", func(o *object, c *registry.Call) int {
 				es := o.elements(c, c.Get(1))
 				for _, e := range es {
-					c.Raise(fail(o.s.Takes(nft.Entry{Element: e})))
+					c.Raise(fail(c.Op(), o.s.Takes(nft.Entry{Element: e})))
 				}
 				return o.plan(c, "delete", change{remove: es})
 			}).
@@ -93,7 +93,7 @@ delete: 2 matched, 1 applied, 1 gone in ...`).
 			var has bool
 			var err error
 			o.h.do(func(ctx context.Context) { has, err = o.s.Has(ctx, es[0]) })
-			c.Raise(fail(err))
+			c.Raise(fail(c.Op(), err))
 			return c.Return(lua.LBool(has))
 		}).
 		Raises("ETYPE for what the set cannot hold").
@@ -102,30 +102,27 @@ true
 ct> nft.set("inet filter services"):has{"10.1.2.3", 91}
 false`).
 		Method("list() -> table[]", "what the set holds, in order: a table for each element with element, and where it has one timeout, expires (seconds left) and comment", func(o *object, c *registry.Call) int {
+			list := o.entries(c)
 			t := c.L.NewTable()
-			for _, e := range o.entries(c) {
+			for _, e := range list {
 				t.Append(row(c.L, e))
 			}
-			return c.Return(t)
+			return c.Return(showing(c.L, t, entryLines(list)))
 		}).
 		Example(`ct> r = nft.set("inet filter synflood"):list()[1]
 ct> r.element, r.timeout, r.expires <= 3600, r.comment
 192.0.2.1
 3600
 true
-by hand`).
+by hand
+ct> nft.set("inet filter nets"):list()
+10.0.0.0/8`).
 		Len(func(c *registry.Call, o *object) int { return c.Return(lua.LNumber(len(o.entries(c)))) }).
 		Text(func(o *object) string { return o.text() }).
 		Show(func(c *registry.Call, o *object) string {
 			list := o.entries(c)
-			lines := []string{o.text() + ": " + elements(len(list))}
-			for _, e := range list[:min(len(list), shown)] {
-				lines = append(lines, "  "+entryText(e))
-			}
-			if n := len(list) - shown; n > 0 {
-				lines = append(lines, fmt.Sprintf("  and %d more", n))
-			}
-			return strings.Join(lines, "\n")
+			head := o.text() + ": " + elements(len(list))
+			return strings.Join(append([]string{head}, entryLines(list)...), "\n  ")
 		})
 }
 
@@ -155,8 +152,20 @@ func (o *object) entries(c *registry.Call) (list []nft.Entry) {
 	o.h.do(func(ctx context.Context) {
 		err = o.s.List(ctx, func(e nft.Entry) error { list = append(list, e); return nil })
 	})
-	c.Raise(fail(err))
+	c.Raise(fail(c.Op(), err))
 	return list
+}
+
+// entryLines are the first elements of a list, a line each.
+func entryLines(list []nft.Entry) []string {
+	var lines []string
+	for _, e := range list[:min(len(list), shown)] {
+		lines = append(lines, entryText(e))
+	}
+	if n := len(list) - shown; n > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", n))
+	}
+	return lines
 }
 
 // entryText is an element in one line.

@@ -13,6 +13,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/lualib/ct"
 	"github.com/ctsh/ctsh/bindings/lualib/fs"
 	"github.com/ctsh/ctsh/bindings/lualib/http"
+	"github.com/ctsh/ctsh/bindings/lualib/nft"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/vm"
 	"github.com/ctsh/ctsh/stdlib"
@@ -25,6 +26,7 @@ type host struct {
 	ns     *netns.NS
 	files  *fs.Host
 	http   *http.Client
+	sets   *nft.Host
 	cancel context.CancelFunc
 	forget func() // what a scratch run took down
 }
@@ -58,6 +60,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
 		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS, Journal: taken, Command: name,
 		Width: p.Width, Human: p.StdoutTTY, Progress: p.StderrTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
+	h.openSets(p, opt)
 	return h, nil
 }
 
@@ -67,7 +70,7 @@ func (h *host) close() error {
 	h.VM.Close()
 	h.closeModules()
 	h.cancel()
-	err := h.ct.Close()
+	err := errors.Join(h.sets.Close(), h.ct.Close())
 	h.forget()
 	if h.ns != nil {
 		err = errors.Join(err, h.ns.Close())

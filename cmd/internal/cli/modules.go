@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"github.com/ctsh/ctsh/bindings/lualib/ct"
 	"github.com/ctsh/ctsh/bindings/lualib/exec"
 	"github.com/ctsh/ctsh/bindings/lualib/fs"
 	"github.com/ctsh/ctsh/bindings/lualib/http"
 	"github.com/ctsh/ctsh/bindings/lualib/json"
 	"github.com/ctsh/ctsh/bindings/lualib/log"
+	"github.com/ctsh/ctsh/bindings/lualib/nft"
 	"github.com/ctsh/ctsh/lua/keyed"
 )
 
@@ -24,6 +26,13 @@ func (h *host) openModules(p *Program, opt *options) {
 	if opt.allow.Net {
 		h.http = http.Open(h.VM, http.Options{})
 	}
+}
+
+// openSets adds the sets of the firewall. Their changes are plans, so ct must be
+// open.
+func (h *host) openSets(p *Program, opt *options) {
+	h.sets = nft.Open(h.VM, nft.Options{NS: h.ns, DryRun: opt.dryRun, ReadOnly: opt.readOnly, Stderr: p.Stderr, Plan: h.ct.Plan, Columns: ct.Columns})
+	h.ct.Reverts(nft.NoteKind, h.sets.Revert)
 }
 
 // denied tells how to get what --allow does not grant.

@@ -20,6 +20,7 @@ type Disk struct {
 	syncs  int   // that still succeed
 	broken bool  // syncs counts
 	synced []string
+	files  []*file
 }
 
 // FillAfter makes the disk full once n more bytes were written: the write that
@@ -58,6 +59,13 @@ func (d *Disk) Synced() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]string(nil), d.synced...)
+}
+
+// Forget forgets what was synced so far.
+func (d *Disk) Forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.synced = nil
 }
 
 // MkdirAll implements [journal.FS].
@@ -110,7 +118,26 @@ func (f *folder) Create(name string) (journal.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{c, f.disk, name}, nil
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	created := &file{c, f.disk, name}
+	f.disk.files = append(f.disk.files, created)
+	return created, nil
+}
+
+// Rename implements [journal.Folder].
+func (f *folder) Rename(from, to string) error {
+	if err := f.Folder.Rename(from, to); err != nil {
+		return err
+	}
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	for _, c := range f.disk.files {
+		if c.name == from {
+			c.name = to
+		}
+	}
+	return nil
 }
 
 // Free implements [journal.Folder].
@@ -143,4 +170,9 @@ func (f *file) Write(p []byte) (int, error) {
 }
 
 // Sync implements [journal.Handle].
-func (f *file) Sync() error { return f.disk.sync(f.name) }
+func (f *file) Sync() error {
+	f.disk.mu.Lock()
+	name := f.name
+	f.disk.mu.Unlock()
+	return f.disk.sync(name)
+}

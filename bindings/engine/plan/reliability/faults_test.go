@@ -101,27 +101,15 @@ func (f *tripFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
-// promised are how many batches may be sent where operation fail fails: a batch
-// may once it is synced, the first once the directory is too.
+// promised is how many batches may be sent where operation fail fails: those that
+// are synced before, with the directory where the file is a new one.
 func promised(ops []op, fail int) (n int) {
-	if i := indexOf(ops, syncDir); i < 0 || fail <= i {
-		return 0
-	}
 	for i, o := range ops[:fail] {
-		if o == syncDir || o == syncFile && n > 0 && i < len(ops)-1 {
+		if o == syncDir || o == syncFile && ops[i+1] != syncDir {
 			n++
 		}
 	}
 	return n
-}
-
-func indexOf(ops []op, o op) int {
-	for i := range ops {
-		if ops[i] == o {
-			return i
-		}
-	}
-	return -1
 }
 
 // faulty is a kind of change under faults.
@@ -233,7 +221,7 @@ type bench struct {
 // kernel has changed, and takes it back. It returns how many changes there were.
 func (b *bench) run(t *testing.T, disk *trip) (changed int, notes string, err error) {
 	t.Helper()
-	store := journal.Open(filepath.Join(t.TempDir(), "journal"), journal.On(disk))
+	store := opened(t, filepath.Join(t.TempDir(), "journal"), journal.On(disk))
 	apply := func() (*plan.Result, error) {
 		return b.plan(t, b.k).Apply(context.Background(), b.k, plan.Options{Journal: keep(store)})
 	}

@@ -99,6 +99,18 @@ func takeBack(k conntrack.Kernel, store *journal.Store, r *journal.Reader, rever
 	return plan.Undo(r, revert).Apply(context.Background(), k, plan.Options{Journal: to})
 }
 
+// opened is the store in a directory until the test ends.
+func opened(t *testing.T, dir string, opt ...journal.Option) *journal.Store {
+	t.Helper()
+	s := journal.Open(dir, opt...)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 // keep is where a plan is taken down.
 func keep(store *journal.Store) *plan.Journal {
 	return &plan.Journal{Store: store, Header: journal.Header{Namespace: "of a test"}}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/reliability"
@@ -50,7 +49,7 @@ func TestReliabilityWindow(t *testing.T) {
 					}
 				}
 			}
-			c.opt.Journal = keep(journal.Open(filepath.Join(t.TempDir(), "journal")))
+			c.opt.Journal = keep(opened(t, filepath.Join(t.TempDir(), "journal")))
 			res, err := plan.Delete(flows(w)).Apply(context.Background(), w, c.opt)
 			if err != nil || res.Applied != n || len(gaps) != n {
 				t.Fatalf("%v %v, %d looks", res, err, len(gaps))

@@ -113,6 +113,31 @@ func TestMessageOfAFlow(t *testing.T) {
 	}
 }
 
+// What a translation begins with can be said, and its zone is that of the reply.
+func TestUntranslated(t *testing.T) {
+	c := &Create{SrcNAT: &NAT{Min: goodTuple.Src, Max: goodTuple.Src}}
+	c.Entry.Orig, c.Entry.Timeout, c.Entry.Present = goodTuple, 5, HasTimeout
+	c.Entry.Reply, _ = goodTuple.Invert()
+	c.Entry.Reply.Zone = 7
+	for _, base := range []Tuple{{}, {Src: goodTuple.Dst, Dst: goodTuple.Src, SrcPort: 1, DstPort: 2, Zone: 3, Family: goodTuple.Family, Proto: goodTuple.Proto}} {
+		want := base
+		if want.IsZero() {
+			want = c.Entry.Reply
+		}
+		want.Zone = 7
+		c.Untranslated = base
+		msg, err := c.Append(nil, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v View
+		var got Tuple
+		if err := v.Reset(msg); err != nil || !v.Tuple(Reply, &got) || got != want {
+			t.Errorf("%v: reply %+v, want %+v", err, got, want)
+		}
+	}
+}
+
 func BenchmarkAppendMessage(b *testing.B) {
 	var v View
 	if err := v.Reset(dumped(b)); err != nil {
