@@ -27,7 +27,9 @@
 // change is one that may have happened.
 //
 // The process that may still write to a file holds an exclusive flock on it.
-// Journals in it that have ended are read and undone meanwhile, by all.
+// Journals in it that have ended are read and undone meanwhile, by all. Files grow
+// side by side: what is newest is told by the clock of the boot, and a header tells
+// which older files may hold what is later.
 //
 // # Format
 //

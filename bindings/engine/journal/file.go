@@ -16,10 +16,11 @@ type file struct {
 	first uint64 // ID of its first journal
 	out   *record.Writer
 
-	begun  int   // journals
-	listed bool  // its directory was synced since it is there
-	behind bool  // it was written to since it was synced
-	err    error // why nothing is written any more
+	beside []string // IDs of the files that were locked when it was made
+	begun  int      // journals
+	listed bool     // its directory was synced since it is there
+	behind bool     // it was written to since it was synced
+	err    error    // why nothing is written any more
 }
 
 // create makes a file in the directory d, which is closed with it, and removes
@@ -43,7 +44,7 @@ func (s *Store) createIn(d Folder, undoes string, need int64) (*file, error) {
 	if err != nil {
 		return nil, &Error{"list", s.dir, err}
 	}
-	ids := s.prune(d, names, undoes)
+	ids, live := s.prune(d, names, undoes)
 	if err := s.room(d, need); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (s *Store) createIn(d Folder, undoes string, need int64) (*file, error) {
 	if err != nil {
 		return nil, &Error{"name", s.dir, err}
 	}
-	f := &file{dir: d, first: first, name: formatID(first) + suffix}
+	f := &file{dir: d, first: first, name: formatID(first) + suffix, beside: live[:min(len(live), maxBeside)]}
 	f.path = filepath.Join(s.dir, f.name)
 	begun := formatID(first) + beginSuffix
 	if f.file, err = d.Create(begun); err != nil {

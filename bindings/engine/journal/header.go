@@ -41,6 +41,9 @@ type Header struct {
 	Boot    string `json:"boot"`    // see Here
 	PID     int    `json:"pid"`
 	Started Moment `json:"started"`
+	// Beside are the IDs of the files that were still written to when that of this
+	// journal was made: what they hold may be later.
+	Beside []string `json:"beside,omitempty"`
 
 	// What its caller says. Of each text the first 4 KiB are kept.
 	Namespace string `json:"namespace"`         // identity of the network namespace, compared before an undo
@@ -66,6 +69,10 @@ func (h *Header) fill(id string) (err error) {
 	h.Boot, err = Here()
 	return err
 }
+
+// maxBeside is how many files a header names. Where it names so many there may be
+// more.
+const maxBeside = 1000
 
 // cut shortens the texts that came from outside.
 func (h *Header) cut() {

@@ -1,6 +1,22 @@
 package journal
 
-import "time"
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// instant orders journals of all files. Files may grow side by side, and the wall
+// clock may be set, so that neither IDs nor that clock would tell.
+type instant struct {
+	boot int           // later boots, by the files they made, have greater numbers
+	at   time.Duration // of CLOCK_BOOTTIME
+}
+
+func (i instant) before(j instant) bool { return i.boot < j.boot || i.boot == j.boot && i.at < j.at }
+
+// never is behind all others.
+var never = instant{boot: math.MaxInt}
 
 // cursor is at one journal of a file.
 type cursor struct {
@@ -8,68 +24,119 @@ type cursor struct {
 	k      int
 	header *Header // nil where it cannot be read
 	err    error   // why
-	boot   int     // later boots have greater numbers
-	began  time.Duration
-	floor  time.Duration // began no earlier
+	began  instant
+	first  instant // when the first journal of the file began, that can be read
+}
+
+// unopened is a file that was not read yet.
+type unopened struct {
+	id     string
+	latest instant // nothing in it is later
+}
+
+// order goes through the journals of a store, the newest first.
+type order struct {
+	s     *Store
+	d     Folder
+	left  []unopened // newest file first
+	open  []*cursor
+	boots map[string]int // their numbers: those of newer files are found first
 }
 
 // newestFirst calls fn for the journals in the files of ids, which are sorted,
-// the newest first, until it returns false. fn may keep the file of its cursor by
-// setting it nil.
-//
-// Files may grow side by side, and the clock may be set, so neither IDs nor wall
-// clocks tell the order of journals in two files. It is that of the other clock,
-// and of boots the order in which they made files.
+// the newest first, until it returns false. Files are opened when they may hold
+// the next one. fn may keep the file of its cursor by setting it nil.
 func (s *Store) newestFirst(d Folder, ids []string, fn func(*cursor) bool) {
-	all := s.cursors(d, ids)
+	o := &order{s: s, d: d, boots: map[string]int{}}
+	for _, id := range ids {
+		o.left = append(o.left, unopened{id, never})
+	}
 	defer func() {
-		for _, c := range all {
+		for _, c := range o.open {
 			if c.src != nil {
 				_ = c.src.close()
 			}
 		}
 	}()
 	for {
-		var next *cursor
-		for _, c := range all { // newest file first: it wins where they are alike
-			if c.k >= 0 && (next == nil || c.boot > next.boot || c.boot == next.boot && c.began > next.began) {
-				next = c
-			}
-		}
-		if next == nil || !fn(next) {
+		c := o.next()
+		if c == nil || !fn(c) {
 			return
 		}
-		next.back()
+		if c.back(); c.k < 0 { // its file is not needed any more
+			_ = c.src.close()
+			o.open = slices.DeleteFunc(o.open, func(other *cursor) bool { return other == c })
+		}
 	}
 }
 
-// cursors open the files, each at its last journal.
-func (s *Store) cursors(d Folder, ids []string) []*cursor {
-	var all []*cursor
-	for _, id := range ids {
-		if src, err := s.source(d, id); err == nil { // else it was removed meanwhile
-			all = append(all, &cursor{src: src, k: len(src.extents)})
-		}
-	}
-	// A file in which no header can be read counts as begun with the one before.
-	boots, names := map[string]int{}, make([]string, len(all))
-	var boot string
-	var began time.Duration
-	for i := len(all) - 1; i >= 0; i-- {
-		for k := range all[i].src.extents {
-			if h, err := all[i].src.header(k); err == nil {
-				boot, began = h.Boot, h.Started.Boot
-				break
+// next is the cursor of the newest journal, nil behind the last.
+func (o *order) next() *cursor {
+	for {
+		var next *cursor
+		for _, c := range o.open {
+			if c.k >= 0 && (next == nil || next.before(c)) {
+				next = c
 			}
 		}
-		names[i], all[i].floor = boot, began
-		boots[boot] = len(all) - i
+		if len(o.left) == 0 {
+			return next
+		}
+		most := 0 // the file that may hold the latest
+		for i, u := range o.left {
+			if o.left[most].latest.before(u.latest) {
+				most = i
+			}
+		}
+		if next != nil && !next.began.before(o.left[most].latest) {
+			return next
+		}
+		u := o.left[most]
+		o.left = slices.Delete(o.left, most, most+1)
+		o.read(u)
 	}
-	for i, c := range all {
-		c.boot = boots[names[i]]
-		c.back()
+}
+
+// before tells whether c stands behind d; where they are alike, that in the newer
+// file goes first.
+func (c *cursor) before(d *cursor) bool {
+	return c.began.before(d.began) || c.began == d.began && c.src.first < d.src.first
+}
+
+// read opens a file, and finds out what that tells of those that are not open.
+func (o *order) read(u unopened) {
+	src, err := o.s.source(o.d, u.id)
+	if err != nil {
+		return // it was removed meanwhile
 	}
-	return all
+	c := &cursor{src: src, k: len(src.extents), first: u.latest}
+	o.open = append(o.open, c)
+	for k := range src.extents {
+		h, err := src.header(k)
+		if err != nil {
+			continue
+		}
+		if _, ok := o.boots[h.Boot]; !ok {
+			o.boots[h.Boot] = -len(o.boots)
+		}
+		c.first = instant{o.boots[h.Boot], h.Started.Boot}
+		if k == 0 {
+			o.bound(c, h.Beside)
+		}
+		break
+	}
+	c.back()
+}
+
+// bound notes that an older file holds nothing later than the first journal of c,
+// but where it was still written to when the file of c was made.
+func (o *order) bound(c *cursor, beside []string) {
+	for i := range o.left {
+		u := &o.left[i]
+		if u.id < c.src.id(0) && c.first.before(u.latest) && len(beside) < maxBeside && !slices.Contains(beside, u.id) {
+			u.latest = c.first
+		}
+	}
 }
 
 // back goes to the journal before.
@@ -77,15 +144,14 @@ func (c *cursor) back() {
 	if c.k--; c.k < 0 {
 		return
 	}
-	c.header, c.err = c.src.header(c.k)
-	c.began = c.floor
-	if c.header != nil {
-		c.began = c.header.Started.Boot
+	c.began = c.first
+	if c.header, c.err = c.src.header(c.k); c.header != nil {
+		c.began.at = c.header.Started.Boot
 		return
 	}
 	for k := c.k - 1; k >= 0; k-- { // as if begun with the one before
 		if h, err := c.src.header(k); err == nil {
-			c.began = h.Started.Boot
+			c.began.at = h.Started.Boot
 			return
 		}
 	}

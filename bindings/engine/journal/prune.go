@@ -7,18 +7,22 @@ import (
 )
 
 // prune removes files that are too many, and the marks of journals that are
-// gone, and returns the IDs of the files that stay, newest first. What cannot be
-// removed stays: that is no reason not to work. It is called under the lock of
-// the directory.
-func (s *Store) prune(d Folder, names []string, undoes string) []string {
-	ids := idsOf(names)
+// gone. It returns the IDs of the files that stay, newest first, and those of them
+// that may still be written to. What cannot be removed stays: that is no reason
+// not to work. It is called under the lock of the directory.
+func (s *Store) prune(d Folder, names []string, undoes string) (ids, live []string) {
+	ids = idsOf(names)
 	undone := covering(undoes, ids)
 	var total int64
 	for i, id := range ids {
-		total += sizeOf(d, id+suffix)
+		size, locked := inspect(d, id+suffix)
+		total += size
+		if locked {
+			live = append(live, id)
+		}
 		// The newest stays however large it is: the next small change must not
 		// cost the way back from a large one.
-		if i == 0 || i < s.keep-1 && total <= s.bytes || id == undone {
+		if i == 0 || i < s.keep-1 && total <= s.bytes || id == undone || locked {
 			continue
 		}
 		if s.remove(d, id) {
@@ -33,21 +37,22 @@ func (s *Store) prune(d Folder, names []string, undoes string) []string {
 			_ = d.Remove(name)
 		}
 	}
-	return ids
+	return ids, live
 }
 
-// sizeOf is the length of a file, 0 where it cannot be told.
-func sizeOf(d Folder, name string) int64 {
+// inspect tells the length of a file, 0 where it cannot be told, and whether it
+// may still be written to.
+func inspect(d Folder, name string) (size int64, live bool) {
 	f, err := d.Open(name)
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
 	}
-	return info.Size()
+	free, err := f.TryLock(false)
+	return size, err != nil || !free
 }
 
 // remove removes a file that nobody writes or reads, and tells whether it is

@@ -63,7 +63,7 @@ func TestKeepInUse(t *testing.T) {
 	marked := written(t, s, some("delete"), 1)
 	must(t, s.MarkUndone(marked.ID, "x"))
 	for name, text := range map[string]string{
-		"notes.txt": "", "zzzzzzzzz.journal": "", "0000000001.undone": "{}", "0000000002.undone.new": "{}",
+		"notes.txt": "", "zzzzzzzzz.journal": "", "0000000001.undone": "{}", "0000000002.undone.new": "{}", "0000000004.journal.new": "",
 		readNow.ID + ".undone.new": "{", // of a process that died
 	} {
 		must(t, os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -108,7 +109,7 @@ func TestPoison(t *testing.T) {
 	}{
 		"header":        {func(d *journaltest.Disk) { d.FillAfter(0) }, false, unix.ENOSPC},
 		"half a header": {func(d *journaltest.Disk) { d.FillAfter(70) }, false, unix.ENOSPC},
-		"batch":         {func(d *journaltest.Disk) { d.FillAfter(300) }, true, unix.ENOSPC},
+		"batch":         {func(d *journaltest.Disk) { d.FillAfter(600) }, true, unix.ENOSPC},
 		"sync":          {func(d *journaltest.Disk) { d.BreakAfter(0) }, true, unix.EIO},
 	} {
 		s, disk := onDisk(t)
@@ -117,10 +118,14 @@ func TestPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.fault(disk)
-		id, err := change(s, "", "failed")
+		disk.Forget()
+		id, err := change(s, "", strings.Repeat("failed", 100))
 		var ours *journal.Error
 		if !errors.As(err, &ours) || !errors.Is(err, c.want) || c.begun != (id != "") {
 			t.Fatalf("%s: %q %v", what, id, err)
+		}
+		if got := disk.Synced(); len(got) != 0 {
+			t.Errorf("%s: %q were synced behind it", what, got)
 		}
 		if _, err := change(s, "", "too early"); err == nil || !errors.Is(err, c.want) {
 			t.Errorf("%s: the disk has the fault still: %v", what, err)

@@ -3,16 +3,12 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 // filesOf are the names of files in a store, oldest first.
@@ -367,73 +363,5 @@ func TestMovedAway(t *testing.T) {
 		}
 		holds(t, s, "", 2)
 		must(t, s.Close())
-	}
-}
-
-// Files grow side by side: the order of their journals is that of time.
-func TestOrder(t *testing.T) {
-	a := at(t)
-	b := Open(a.dir)
-	var want []string
-	for n := range 10 {
-		for _, s := range []*Store{a, b} {
-			want = slices.Insert(want, 0, one(t, s, n).ID)
-			holds(t, b, "", n)
-		}
-	}
-	if got := there(t, a); !slices.Equal(got, want) || len(filesOf(t, a)) != 2 {
-		t.Errorf("%q, want %q", got, want)
-	}
-	for i, id := range want { // an undo in the older file of a change in the newer
-		must(t, b.MarkUndone(id, want[19-i]))
-		must(t, b.MarkUndone(want[19-i], id)) // a circle: somebody wrote that
-		if _, err := b.List(); err != nil {
-			t.Error(err)
-		}
-		must(t, os.Remove(filepath.Join(a.dir, want[19-i]+markSuffix)))
-		if e := entry(t, a, id); e.Undone == nil || e.Undone.By != want[19-i] {
-			t.Errorf("%+v", e)
-		}
-		must(t, os.Remove(filepath.Join(a.dir, id+markSuffix)))
-	}
-}
-
-// forge writes a file of journals that began at times of a boot.
-func forge(t testing.TB, s *Store, file, boot string, began ...time.Duration) {
-	t.Helper()
-	must(t, OS{}.MkdirAll(s.dir))
-	f, err := os.OpenFile(filepath.Join(s.dir, file+suffix), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
-	must(t, err)
-	w := record.NewWriter(f, format)
-	first, _ := parseID(file)
-	for k, at := range began {
-		must(t, w.Append(typeHeader, fmt.Appendf(nil, `{"id":%q,"boot":%q,"started":{"boot":%d}}`, formatID(first+uint64(k)), boot, at)))
-		must(t, w.Append(typeEnd, []byte("{}")))
-	}
-	must(t, w.Flush())
-	must(t, f.Close())
-}
-
-// Boots follow each other as their files do, whatever their clocks say.
-func TestOrderOfBoots(t *testing.T) {
-	s := at(t)
-	forge(t, s, "0000000000", "y", 5) // of another machine with the same home
-	forge(t, s, "1000000000", "x", 500, 900)
-	forge(t, s, "1000010000", "x", 600, 700, 800)
-	forge(t, s, "1000020000", "y", 10)
-	forge(t, s, "1000030000", "y", 20, 20)
-	must(t, os.WriteFile(filepath.Join(s.dir, "1000015000.journal"), []byte("ctshjrnlX"), 0o600))
-	want := []string{"1000030001", "1000030000", "1000020000", "0000000000", "1000000001", "1000010002", "1000010001", "1000015000", "1000010000", "1000000000"}
-	if got := there(t, s); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if e := entry(t, s, "1000015000"); !is[*record.FormatError](e.Err) || e.Size != 9 {
-		t.Errorf("%+v", e)
-	}
-	if _, err := s.Read("1000015003"); !is[*record.FormatError](err) {
-		t.Error(err)
-	}
-	if _, err := s.Read("1000040000"); !is[*UnknownError](err) || errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
 	}
 }

@@ -30,6 +30,9 @@ type Writer struct {
 
 // begin writes the header. It is on the disk with the first batch.
 func (w *Writer) begin() error {
+	if w.header.Beside = nil; w.alone {
+		w.header.Beside = w.file.beside
+	}
 	err := w.header.fill(w.file.next())
 	var text []byte
 	if err == nil {

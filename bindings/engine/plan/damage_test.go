@@ -86,8 +86,21 @@ func flipped(text []byte, at int) []byte {
 	return text
 }
 
+// batch is changes of one kind that were made together, a while ago.
+type batch struct {
+	kind     journal.Kind
+	past     time.Duration
+	payloads [][]byte
+}
+
 // ago is a journal of changes that were made a while ago.
 func ago(t testing.TB, kind journal.Kind, past time.Duration, payloads ...[]byte) *Journal {
+	t.Helper()
+	return noted(t, batch{kind, past, payloads})
+}
+
+// noted is a journal of batches.
+func noted(t testing.TB, batches ...batch) *Journal {
 	t.Helper()
 	const id = "1aaaaaaaaa"
 	boot, err := journal.Here()
@@ -95,21 +108,22 @@ func ago(t testing.TB, kind journal.Kind, past time.Duration, payloads ...[]byte
 		t.Fatal(err)
 	}
 	now := journal.Now()
-	then := journal.Moment{Wall: now.Wall.Add(-past), Boot: now.Boot - past}
-	head, err := json.Marshal(journal.Header{Version: 1, ID: id, Boot: boot, Started: then, Op: "delete", Target: "some"})
+	head, err := json.Marshal(journal.Header{Version: 1, ID: id, Boot: boot, Started: now, Op: "delete", Target: "some"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
 	w := record.NewWriter(&text, record.Format{Name: "journal", Magic: "ctshjrnl", Version: 1})
-	batch := binary.BigEndian.AppendUint32(nil, 0)
-	batch = binary.BigEndian.AppendUint32(batch, uint32(len(payloads)))
-	batch = binary.BigEndian.AppendUint64(batch, uint64(then.Wall.UnixNano()))
-	batch = binary.BigEndian.AppendUint64(batch, uint64(then.Boot))
 	_ = w.Append('H', head)
-	_ = w.Append('B', batch)
-	for _, p := range payloads {
-		_ = w.Append(byte(kind), p)
+	for i, b := range batches {
+		begin := binary.BigEndian.AppendUint32(nil, uint32(i))
+		begin = binary.BigEndian.AppendUint32(begin, uint32(len(b.payloads)))
+		begin = binary.BigEndian.AppendUint64(begin, uint64(now.Wall.Add(-b.past).UnixNano()))
+		begin = binary.BigEndian.AppendUint64(begin, uint64(now.Boot-b.past))
+		_ = w.Append('B', begin)
+		for _, p := range b.payloads {
+			_ = w.Append(byte(b.kind), p)
+		}
 	}
 	_ = w.Append('E', []byte(`{"applied":1}`))
 	if err := w.Flush(); err != nil {
@@ -173,6 +187,32 @@ func TestUndoOfAnUpdateLongAgo(t *testing.T) {
 		if want := map[byte]uint32{0: 400, 1: 5400, 2: 5400}[e.Orig.Src[15]]; want > 0 && (e.Timeout > want || e.Timeout+60 < want || e.Mark != 0) {
 			t.Errorf("%s has mark %d and %d s left, want %d", e.Orig, e.Mark, e.Timeout, want)
 		}
+	}
+}
+
+// TestUndoOfSlowCreation takes back flows that were made one by one over minutes:
+// each is known by the time that it was made at. One that others made is left.
+func TestUndoOfSlowCreation(t *testing.T) {
+	m, k := made(t, 0)
+	today(m)
+	var list []batch
+	for i := range 20 {
+		c := create(tuple(i))
+		msg, err := c.Append(nil, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, batch{journal.Create, time.Duration(20-i) * 15 * time.Second, [][]byte{msg}})
+	}
+	m.Advance(-300 * time.Second)
+	for i := range 20 {
+		set(t, k, create(tuple(i)))
+		m.Advance(15 * time.Second)
+	}
+	set(t, k, gone(7), create(tuple(7)))
+	res := apply(t, k, undo(t, noted(t, list...), ""), Options{})
+	if table := rows(t, k); res.Applied != 19 || res.Changed != 1 || len(table) != 1 || table[tuple(7)] == "" {
+		t.Errorf("%v, %d flows are left", res, len(table))
 	}
 }
 

@@ -212,38 +212,6 @@ func (j *flowJob) sort(ctx context.Context, a *application, flows []wire.Flow, w
 	})
 }
 
-// fresh is how old the look at a flow may be when it is changed. The disk may
-// have taken longer for the journal: then flows are read once more. Tests change
-// it.
-var fresh = 5 * time.Millisecond
-
-// looks is how often flows are read once more: the machine may hold up that too.
-const looks = 3
-
-// confirm reads the flows of a window once more, and leaves out the requests
-// about those that are not to be changed any more.
-func (j *flowJob) confirm(ctx context.Context, a *application, w *looked, reqs []wire.Request, order []int) (_ []wire.Request, _ []int, err error) {
-	w.at = time.Now()
-	flows := make([]wire.Flow, len(order))
-	for n, i := range order {
-		flows[n] = w.now[i]
-	}
-	late := &looked{}
-	place := make([]int, 0, len(reqs))
-	err = j.sort(ctx, a, flows, late, func(n int, _ *wire.Flow, _ *wire.View) { place = append(place, n) })
-	if err != nil {
-		place = place[:0]
-	}
-	a.res.Gone, a.res.Changed, a.res.Protected = a.res.Gone+late.gone, a.res.Changed+late.changed, a.res.Protected+late.protected
-	for n, i := range place {
-		reqs[n], order[n] = reqs[i], order[i]
-	}
-	if bad := a.log.only(place); err == nil {
-		err = bad
-	}
-	return reqs[:len(place)], order[:len(place)], err
-}
-
 // same tells whether a flow is the one that was found, not one of the opposite
 // direction, which the kernel finds by the same tuple, and not made anew with the
 // same addresses: by id, and by start time where that is known, since a flow

@@ -160,12 +160,13 @@ func TestUndoIsFree(t *testing.T) {
 // TestUndoWithOthers bounds what stands beside an undo in one plan.
 func TestUndoWithOthers(t *testing.T) {
 	const n = DefaultMax + 300
-	_, k := made(t, 0)
+	m, k := made(t, 0)
 	j := kept(t)
 	var list []*Plan
 	for i := range n {
 		list = append(list, directly(t, create(tuple(i))))
 	}
+	today(m)
 	apply(t, k, batched(sum(list)), Options{Max: n, Journal: j})
 	set(t, k, mark(3, 7))
 	res := apply(t, k, undo(t, j, "").Plus(Delete(where(t, k, "mark == 7"))), Options{})

@@ -23,7 +23,7 @@ func (p *pace) portion(n int) int {
 // wait returns when n more flows may go.
 func (p *pace) wait(ctx context.Context, n int) error {
 	if p.rate <= 0 {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	now := time.Now()
 	if p.next.Before(now) {
@@ -32,7 +32,7 @@ func (p *pace) wait(ctx context.Context, n int) error {
 	pause := p.next.Sub(now)
 	p.next = p.next.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))
 	if pause <= 0 {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

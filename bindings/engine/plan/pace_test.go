@@ -59,8 +59,8 @@ func TestPaceEnds(t *testing.T) {
 		}
 	})
 	for _, rate := range []float64{0, 0.001, 1e9} {
-		if err := (&pace{rate: rate}).wait(ctx, 1); err == nil {
-			t.Errorf("at %v/s it goes on after its end", rate)
+		if err := (&pace{rate: rate}).wait(ctx, 1); !errors.Is(err, why) {
+			t.Errorf("at %v/s it goes on after its end, or does not say why: %v", rate, err)
 		}
 	}
 }

@@ -224,8 +224,9 @@ func TestUndoIsRepeated(t *testing.T) {
 // TestJournalOfAnUndo leaves out what an undo found changed, and what was refused:
 // the places in a batch of the journal are those of its requests.
 func TestJournalOfAnUndo(t *testing.T) {
-	_, k := made(t, 8)
+	m, k := made(t, 8)
 	j := kept(t)
+	today(m)
 	apply(t, k, directly(t, create(tuple(20)), create(tuple(21)), create(tuple(22)), create(tuple(23))), Options{Journal: j})
 	tap := &tapped{Kernel: k, told: func(int) { set(t, k, gone(22)) }}
 	tap.answer = func(i int, v *wire.View) *wire.View {

@@ -20,7 +20,7 @@ type tapped struct {
 	told   func(n int)                                                       // after it
 	answer func(i int, v *wire.View) *wire.View                              // what a fetch gets in place of v
 	sent   func(conntrack.BatchResult)                                       // after each send
-	row    func(n int)                                                       // before the n-th row of a dump, from 1
+	row    func(n int)                                                       // before the n-th row of a dump, from 1, and before all with 0
 	flush  func(context.Context, *wire.Flush) (conntrack.FlushResult, error) // instead of a flush
 	mu     sync.Mutex
 }
@@ -73,6 +73,9 @@ func (k *tapped) Batch(ctx context.Context, opt conntrack.BatchOptions) (*conntr
 
 func (k *tapped) Dump(ctx context.Context, req *wire.Dump, opt conntrack.DumpOptions, fn func(*wire.View) error) (conntrack.DumpResult, error) {
 	n := 0
+	if k.row != nil {
+		k.row(0)
+	}
 	return k.Kernel.Dump(ctx, req, opt, func(v *wire.View) error {
 		if n++; k.row != nil {
 			k.row(n)

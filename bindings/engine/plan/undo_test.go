@@ -117,7 +117,7 @@ func TestUndoOfPlans(t *testing.T) {
 				m, k := made(t, 0)
 				m.Configure(func(s *fake.Sysctls) { s.Timestamp = times })
 				fill(t, k, 400)
-				takenBack(t, k, c.plan, c.n, func() { m.Advance(time.Millisecond) })
+				takenBack(t, k, c.plan, c.n, func() { today(m) })
 			})
 		}
 	}
@@ -180,6 +180,7 @@ func TestUndoOfWhatOthersMadeAnew(t *testing.T) {
 	j := kept(t)
 	there := tuple(2)
 	back, _ := there.Invert()
+	today(m)
 	apply(t, k, directly(t, create(tuple(0)), create(tuple(1)), create(tuple(2))), Options{Journal: j})
 	m.Advance(time.Minute)
 	set(t, k, gone(1), gone(2), create(tuple(1)), create(back))
@@ -205,6 +206,7 @@ func TestUndoOfUpsert(t *testing.T) {
 		if !p.Touches() {
 			t.Error("it may change a flow that is there")
 		}
+		today(m)
 		if res := apply(t, k, p, Options{Journal: j}); res.Applied != 2 || count(t, k, map[string]any{"mark": 7.0}) != 1 {
 			t.Errorf("%v", res)
 		}

@@ -15,8 +15,9 @@
 //   - SSH_CONNECTION, of this process and of its ancestors, since sudo wipes it
 //     for its child but still has it itself. It tells of the login that started
 //     a process, which may not be the one that the user sits at now;
-//   - unless one of them led to a connection from elsewhere and nothing stayed
-//     open, every open connection to a server for logins. This covers nohup,
+//   - unless one of them led to a connection from elsewhere, and no terminal,
+//     no connection and no client of a program like dtach points out of sight,
+//     every open connection to a server for logins. This covers nohup,
 //     cron and systemd-run, whose processes hang on no login. Where some
 //     processes cannot be looked into, such as those outside of a container,
 //     every connection joins that came in for root and that no process in sight

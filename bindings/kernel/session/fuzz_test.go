@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -60,6 +61,7 @@ func FuzzProcess(f *testing.F) {
 	f.Add([]byte("Name:\ta\\nPPid:\nPPid:\t4241\n"))
 	f.Add([]byte("pos:\t0\ntty-index:\t12\n"))
 	f.Add([]byte("/dev/pts/12"))
+	f.Add([]byte("0000000041e54936: 00000003 00000000 00010000 0001 01 55617 /tmp/tmux 0/gd\n"))
 	f.Add([]byte("socket:[77]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if n, ok := terminalOf(text); ok && n >= 1<<20 {
@@ -70,6 +72,9 @@ func FuzzProcess(f *testing.F) {
 		}
 		if pid, ok := parentOf(text); ok && (pid == "" || len(pid) > 10) {
 			t.Errorf("%q: parent %q", text, pid)
+		}
+		if k, ok := parseUnix(text); ok && k.path != "" && !strings.HasSuffix(strings.TrimSpace(string(text)), k.path) {
+			t.Errorf("%q: path %q", text, k.path)
 		}
 		if e, ok := endOf(string(text)); ok && (e.kind == master || e.kind == socket && e.number == 0) {
 			t.Errorf("%q: %v", text, e)

@@ -75,17 +75,25 @@ func takeLogins(args []string) error {
 	}
 }
 
+// startLogin hands the connection to a process of its own, which begins once
+// nobody else holds it.
 func startLogin(conn *net.TCPConn) error {
-	defer conn.Close()
+	remote, local := conn.RemoteAddr().(*net.TCPAddr), conn.LocalAddr().(*net.TCPAddr)
+	cmd := exec.Command(os.Args[0], "login")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("SSH_CONNECTION=%s %d %s %d", remote.IP, remote.Port, local.IP, local.Port))
+	cmd.Stderr = os.Stderr
+	begin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	defer begin.Close()
 	f, err := conn.File()
+	_ = conn.Close()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	remote, local := conn.RemoteAddr().(*net.TCPAddr), conn.LocalAddr().(*net.TCPAddr)
-	cmd := exec.Command(os.Args[0], "login")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("SSH_CONNECTION=%s %d %s %d", remote.IP, remote.Port, local.IP, local.Port))
-	cmd.ExtraFiles, cmd.Stderr = []*os.File{f}, os.Stderr
+	cmd.ExtraFiles = []*os.File{f}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -96,6 +104,9 @@ func startLogin(conn *net.TCPConn) error {
 // serveLogin holds the connection and carries out what comes over it.
 func serveLogin() error {
 	unix.CloseOnExec(3) // what it runs does not hold the connection
+	if _, err := io.ReadAll(os.Stdin); err != nil {
+		return err
+	}
 	conn, err := net.FileConn(os.NewFile(3, "connection"))
 	if err != nil {
 		return err

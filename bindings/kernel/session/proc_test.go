@@ -154,6 +154,19 @@ func (p *proc) socketIn(space, local, remote string, state uint8, uid int, inode
 	p.line++
 }
 
+// unixListener and unixClient add to the unix sockets: one that listens, and one
+// that was accepted from it.
+func (p *proc) unixListener(path string, inode uint64) { p.unix("00010000", "01", path, inode) }
+func (p *proc) unixClient(path string, inode uint64)   { p.unix("00000000", "03", path, inode) }
+
+func (p *proc) unix(flags, state, path string, inode uint64) {
+	p.t.Helper()
+	if path != "" {
+		path = " " + path
+	}
+	p.write(fmt.Sprintf("0000000041e54936: 00000003 00000000 %s 0001 %s %5d%s\n", flags, state, inode, path), "net", "unix")
+}
+
 // tableLine writes a line as the kernel does.
 func tableLine(n int, local, remote netip.AddrPort, state uint8, uid int, inode uint64) string {
 	return fmt.Sprintf("%4d: %s %s %02X 00000000:00000000 02:000A7214 00000000 %5d        0 %d 2 0000000000000000 20 4 30 10 -1\n",

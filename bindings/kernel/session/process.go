@@ -56,11 +56,20 @@ func (s *search) visit(pid string, relays, terminals bool) (serves bool) {
 	if n, ok := terminalOf(s.read(pid, "stat")); ok && terminals {
 		s.held[end{slave, n}] = true
 	}
+	p := program{make(map[uint64]bool), make(map[uint64]bool)}
 	open := s.descriptors(pid, func(e end) {
+		if e.kind == slave {
+			p.terminals[e.number] = true
+		} else if e.kind == socket {
+			p.sockets[e.number] = true
+		}
 		if terminals || e.kind != slave {
 			s.held[e] = s.held[e] || serves || relays
 		}
 	})
+	if terminals {
+		s.programs = append(s.programs, p)
+	}
 	s.closed = s.closed || serves && !open
 	return serves
 }
@@ -80,6 +89,7 @@ func (s *search) byProcess() bool {
 			delete(wanted, e)
 		}
 		if len(wanted) == 0 {
+			s.lost = s.lost || s.crowded()
 			return s.reached && !s.lost && !s.cut
 		}
 		s.follow(wanted)

@@ -81,11 +81,13 @@ type search struct {
 	sought  map[end]bool    // what was looked for in all processes
 	spaces  []space
 
+	programs []program // of which the terminals were noted
+
 	hosts     map[netip.Addr]bool // addresses of this machine that connections use
 	listening map[uint16]bool     // ports
 
 	reached bool // a connection from elsewhere was found
-	lost    bool // a terminal or a connection leads to no process in sight
+	lost    bool // a terminal, a connection or a client leads to no process in sight
 	away    bool // the chain of parents leads out of the PID namespace
 	closed  bool // a server for logins is an ancestor and cannot be looked into
 	cut     bool // a limit was reached

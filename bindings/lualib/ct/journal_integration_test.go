@@ -3,6 +3,7 @@ package ct
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 // Many small changes of one run share a file, of each there is an undo while the
 // run goes on, and the file is free when the run has ended.
 func TestOneJournalARun(t *testing.T) {
-	ns := netnstest.New(t)
+	ns, there := netnstest.New(t), netnstest.New(t)
 	dir := filepath.Join(t.TempDir(), "journal")
 	other := journal.Open(dir) // as another process
 	r := run(t, ns, Options{Journal: dir}, `
@@ -34,8 +35,9 @@ func TestOneJournalARun(t *testing.T) {
 		end
 		assert(ct.undo():apply().applied == 1) -- of the last deletion that stands
 		assert(flows:where{mark = 50}:count() == 1 and flows:count() == 101)
-		local me = ct.ns("/proc/self/ns/net")
-		me.create{proto = "udp", src = "10.0.0.2", sport = 1, dst = "192.0.2.1", dport = 53, timeout = "10m"}:apply()`)
+		local there = ct.ns("/proc/self/fd/`+strconv.Itoa(there.FD())+`")
+		there.create{proto = "udp", src = "10.0.0.2", sport = 1, dst = "192.0.2.1", dport = 53, timeout = "10m"}:apply()
+		assert(#there.flows == 1 and flows:count() == 101)`)
 	if r.err != nil || r.failed != 0 {
 		t.Fatalf("%v, %d failed\n%s%s", r.err, r.failed, r.stdout, r.stderr)
 	}

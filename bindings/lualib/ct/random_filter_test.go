@@ -121,9 +121,9 @@ func (g *gen) addressAtom() atom {
 
 func (g *gen) flagAtom() atom {
 	name := pick(g.r, "assured", "unreplied", "replied", "snat", "expected", "fixed_timeout")
-	bit, clear := map[string]wire.Status{"assured": wire.StatusAssured, "unreplied": wire.StatusSeenReply, "replied": wire.StatusSeenReply, "snat": wire.StatusSrcNAT,
+	bit, inverse := map[string]wire.Status{"assured": wire.StatusAssured, "unreplied": wire.StatusSeenReply, "replied": wire.StatusSeenReply, "snat": wire.StatusSrcNAT,
 		"expected": wire.StatusExpected, "fixed_timeout": wire.StatusFixedTimeout}[name], name == "unreplied"
-	return atom{name, name + " = true", "f." + name, func(e *wire.Entry) tri { return holds((e.Status&bit != 0) != clear) }}
+	return atom{name, name + " = true", "f." + name, func(e *wire.Entry) tri { return holds((e.Status&bit != 0) != inverse) }}
 }
 
 // condition joins atoms to a text.

@@ -43,17 +43,18 @@ type watched struct {
 
 // arena is where scripts run: a table that is made anew for each.
 type arena struct {
-	ns     *netns.NS
-	sys    *sysctl.Table
-	kernel conntrack.Kernel // of the tester
-	fake   *fake.Kernel     // nil where the kernel is that of the machine
-	keys   map[string]int64 // the sysctls as they were
-	dir    string           // of journals and files
+	ns      *netns.NS
+	machine bool // the kernel is that of the machine
+	sys     *sysctl.Table
+	kernel  conntrack.Kernel // of the tester
+	fake    *fake.Kernel     // where it is not
+	keys    map[string]int64 // the sysctls as they were
+	dir     string           // of journals and files
 }
 
-func newArena(t *testing.T, real bool) *arena {
+func newArena(t *testing.T, machine bool) *arena {
 	t.Helper()
-	a := &arena{ns: netnstest.New(t), dir: t.TempDir(), keys: map[string]int64{}}
+	a := &arena{ns: netnstest.New(t), machine: machine, dir: t.TempDir(), keys: map[string]int64{}}
 	a.sys = sysctl.Open(a.ns)
 	for _, key := range watchedKeys {
 		v, err := a.sys.Get(key)
@@ -62,7 +63,7 @@ func newArena(t *testing.T, real bool) *arena {
 		}
 		a.keys[key] = v
 	}
-	if real {
+	if machine {
 		netnstest.Feed(t, a.ns, "table inet labels { chain c { ct label set 1; }; }\n", "nft", "-f", "-")
 		a.kernel = conntrack.Open(a.ns)
 		t.Cleanup(func() { _ = a.kernel.Close() })
@@ -71,10 +72,10 @@ func newArena(t *testing.T, real bool) *arena {
 }
 
 // reset makes the table as it is at the beginning.
-func (a *arena) reset(t *testing.T, real bool) *seen {
+func (a *arena) reset(t *testing.T) *seen {
 	t.Helper()
 	ctx := context.Background()
-	if !real {
+	if !a.machine {
 		a.fake = fake.New(fake.Options{LabelRule: true, Start: time.Now()})
 		a.fake.Configure(func(s *fake.Sysctls) { s.Acct, s.Timestamp, s.Events = true, true, 1 })
 		a.kernel = a.fake.Client()
@@ -86,7 +87,7 @@ func (a *arena) reset(t *testing.T, real bool) *seen {
 			}
 		}
 	}
-	if real {
+	if a.machine {
 		if err := a.kernel.Do(ctx, &wire.Flush{All: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func (a *arena) reset(t *testing.T, real bool) *seen {
 		if err := a.kernel.Do(ctx, c); err != nil {
 			t.Fatalf("flow %d: %v", i, err)
 		}
-		if !real && i%3 == 0 {
+		if !a.machine && i%3 == 0 {
 			a.fake.Packet(fake.Packet{Tuple: c.Entry.Orig, Bytes: 100})
 		}
 	}
@@ -126,7 +127,7 @@ func (a *arena) open(t *testing.T, opt Options, out *bytes.Buffer) (*vm.VM, *Hos
 
 // redirect leads a host to the kernel in memory, which is known to filter right.
 func (a *arena) redirect(h *Host) {
-	h.kernel = a.fake.Client()
+	h.kernel = &timed{a.fake.Client(), a.fake}
 	if h.opt.ReadOnly {
 		h.kernel = conntrack.ReadOnly(h.kernel)
 	}
@@ -135,6 +136,30 @@ func (a *arena) redirect(h *Host) {
 		return filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
 	}
 	h.run.open = append(h.run.open, h.kernel)
+}
+
+// timed is a kernel in memory whose clock goes with that of the machine, by which
+// journals say when something was done.
+type timed struct {
+	conntrack.Kernel
+	fake *fake.Kernel
+}
+
+func (k *timed) pass() { k.fake.Advance(max(0, time.Since(k.fake.Now()))) }
+
+func (k *timed) Do(ctx context.Context, req wire.Request) error {
+	k.pass()
+	return k.Kernel.Do(ctx, req)
+}
+
+func (k *timed) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(int, *wire.View) error) error {
+	k.pass()
+	return k.Kernel.Fetch(ctx, keys, zero, fn)
+}
+
+func (k *timed) Batch(ctx context.Context, opt conntrack.BatchOptions) (*conntrack.Batch, error) {
+	k.pass()
+	return k.Kernel.Batch(ctx, opt)
 }
 
 // here is the name of the arena for ct.ns.
@@ -158,7 +183,7 @@ func (x *trial) fault(format string, args ...any) {
 }
 
 // run makes and runs one script and judges every statement of it.
-func (a *arena) run(t *testing.T, seed uint64, real bool) *trial {
+func (a *arena) run(t *testing.T, seed uint64) *trial {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 4))
 	x := &trial{seed: seed, journal: filepath.Join(a.dir, fmt.Sprint("journal", seed))}
@@ -178,7 +203,7 @@ func (a *arena) run(t *testing.T, seed uint64, real bool) *trial {
 	for range 1 + r.IntN(8) {
 		x.steps = append(x.steps, g.statement())
 	}
-	first := a.reset(t, real)
+	first := a.reset(t)
 	goroutines := runtime.NumGoroutine()
 	w := &watched{now: first, by: map[int]map[wire.Tuple]bool{}, ever: map[wire.Tuple]bool{}, tainted: map[wire.Tuple]bool{}, saved: map[wire.Tuple]bool{}, sysctls: map[string]bool{}, left: -1}
 	source := "r = {}\nlocal function step(i, fn) local ok, err = pcall(fn) done(i, ok, ok and '' or tostring(err)) end\n"
@@ -192,9 +217,6 @@ func (a *arena) run(t *testing.T, seed uint64, real bool) *trial {
 	v.Set("done", v.L.NewFunction(func(L *lua.LState) int {
 		ran++
 		i := L.CheckInt(1)
-		if a.fake != nil {
-			a.fake.Advance(max(0, time.Since(a.fake.Now())))
-		}
 		x.judge(i, w, L.CheckString(3), lua.LVAsBool(L.Get(2)), look(t, a.kernel, a.sys))
 		return 0
 	}))
@@ -243,9 +265,6 @@ func (a *arena) takeBack(t *testing.T, x *trial, w *watched, first *seen) {
 	var out bytes.Buffer
 	v, h := a.open(t, Options{Journal: x.journal, NoGuard: true}, &out)
 	for i := range list {
-		if a.fake != nil {
-			a.fake.Advance(max(0, time.Since(a.fake.Now())))
-		}
 		if err := v.Run("undo", fmt.Sprintf("print(ct.undo(%q):apply())", list[i].ID)); err != nil {
 			x.fault("undo of %q (%s %s): %v", list[i].ID, list[i].Header.Op, list[i].Header.Target, err)
 		}

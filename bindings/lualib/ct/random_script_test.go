@@ -53,8 +53,8 @@ func (g *gen) statement() *statement {
 		weight int
 		make   func() *statement
 	}{
-		{24, g.change}, {12, g.wrongFilter}, {5, g.wrongChange}, {5, g.noFilter}, {6, g.sum}, {5, g.single}, {4, g.loop}, {6, g.create}, {4, g.flush}, {4, g.expect},
-		{6, g.undo}, {4, g.protect}, {2, g.limitChanges}, {4, g.setSysctl}, {3, g.policy}, {3, g.elsewhere}, {4, g.look}, {4, g.wrongOther}, {4, g.restore}, {3, g.repeat}, {2, g.task},
+		{22, g.change}, {12, g.wrongFilter}, {5, g.wrongChange}, {5, g.noFilter}, {6, g.sum}, {5, g.single}, {4, g.loop}, {7, g.create}, {4, g.flush}, {4, g.expect},
+		{6, g.undo}, {6, g.protect}, {2, g.limitChanges}, {4, g.setSysctl}, {3, g.policy}, {3, g.elsewhere}, {4, g.look}, {4, g.wrongOther}, {6, g.restore}, {3, g.repeat}, {2, g.task},
 	}
 	total := 0
 	for _, k := range kinds {

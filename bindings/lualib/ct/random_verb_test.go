@@ -15,14 +15,14 @@ func (g *gen) create() *statement {
 	if g.r.IntN(4) == 0 {
 		tup.Zone, more = 7, ", zone = 7"
 	}
-	upsert := g.r.IntN(3) == 0
+	upsert := g.r.IntN(2) == 0
 	if upsert {
 		more += ", upsert = true"
 	}
 	if g.r.IntN(2) == 0 {
 		more += fmt.Sprintf(", mark = %d", g.r.IntN(5))
 	}
-	make := func(*watched) reach {
+	meets := func(*watched) reach {
 		r := reach{make: map[wire.Tuple]bool{tup: true}, most: 1}
 		if upsert {
 			r.touch = r.make
@@ -30,7 +30,7 @@ func (g *gen) create() *statement {
 		return r
 	}
 	text := fmt.Sprintf(`ct.create{proto = "udp", src = %q, sport = 4000, dst = "192.0.2.53", dport = 53, timeout = "10m"%s}:apply()`, src, more)
-	return &statement{text: g.keep(text), reach: make, deed: true}
+	return &statement{text: g.keep(text), reach: meets, deed: true}
 }
 
 func (g *gen) flush() *statement {
@@ -130,7 +130,7 @@ func (g *gen) restore() *statement {
 	conflict := pick(g.r, "skip", "update", "fail")
 	zone, more := -1, ""
 	if g.r.IntN(4) == 0 {
-		zone, more = pick(g.r, 0, 7, 9), ""
+		zone = pick(g.r, 0, 7, 9)
 		more = fmt.Sprintf(", zone = %d", zone)
 	}
 	how, bound, share, _, loses := g.apply(everyone)
