@@ -30,11 +30,11 @@ func (a *application) fast(ctx context.Context, p *Plan) error {
 	if !ok || len(p.steps) > 1 || s.query == nil {
 		return fail("only the deletion of a query can be left to the kernel")
 	}
-	space, f, ok := s.query.Static()
+	_, f, ok := s.query.Static()
 	if !ok {
 		return fail("the plan selects by more than a filter")
 	}
-	flush := &wire.Flush{Filter: f.Push(space.Able.Of(ctx, f)), All: f.IsAll()}
+	flush := &wire.Flush{Filter: f.Push(a.opt.Able.Of(ctx, f)), All: f.IsAll()}
 	if !exact(&f, &flush.Filter) || flush.Filter.IsZero() && !flush.All {
 		return fail("the kernel cannot compare all of %q", f.String())
 	}

@@ -16,12 +16,13 @@ import (
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
-// proven are the flows of a kernel that was seen to filter all that it may be
-// asked for.
+// able says that a kernel was seen to filter all that it may be asked for.
+func able(context.Context, filter.Filter) filter.Ability {
+	return filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
+}
+
+// proven are the flows of such a kernel.
 func proven(k conntrack.Kernel) query.Query {
-	able := func(context.Context, filter.Filter) filter.Ability {
-		return filter.Ability{Family: true, Mark: true, Status: true, Zone: true, Tuple: true}
-	}
 	return query.New(&query.Flows{Spaces: []*query.Space{{Kernel: k, Able: able}}})
 }
 
@@ -62,7 +63,7 @@ func TestFast(t *testing.T) {
 	q := func(texts ...string) func(*testing.T, conntrack.Kernel) *Plan {
 		return func(t *testing.T, k conntrack.Kernel) *Plan { return Delete(narrowed(t, proven(k), texts...)) }
 	}
-	const no = -1
+	const no, unseen = -1, "a kernel that was not seen to filter"
 	for _, c := range []struct {
 		name string
 		plan func(*testing.T, conntrack.Kernel) *Plan
@@ -109,7 +110,7 @@ func TestFast(t *testing.T) {
 		{"counters", func(t *testing.T, k conntrack.Kernel) *Plan { return Zero(narrowed(t, proven(k), "mark == 1")) }, no, "only the deletion"},
 		{"two steps", func(t *testing.T, k conntrack.Kernel) *Plan { return q("mark == 1")(t, k).Plus(q("mark == 2")(t, k)) }, no, "only the deletion"},
 		{"a new flow", func(t *testing.T, _ conntrack.Kernel) *Plan { return directly(t, create(tuple(1))) }, no, "only the deletion"},
-		{"a kernel that was not seen to filter", func(t *testing.T, k conntrack.Kernel) *Plan { return Delete(where(t, k, "mark == 1")) }, no, "cannot compare"},
+		{unseen, func(t *testing.T, k conntrack.Kernel) *Plan { return Delete(where(t, k, "mark == 1")) }, no, "cannot compare"},
 	} {
 		for _, events := range []int{0, 1} {
 			m := fake.New(fake.Options{})
@@ -127,7 +128,11 @@ func TestFast(t *testing.T) {
 				}
 			}
 			j := kept(t)
-			res, err := p.Apply(t.Context(), k, Options{Fast: true, Journal: j})
+			opt := Options{Fast: true, Able: able, Journal: j}
+			if c.name == unseen {
+				opt.Able = nil
+			}
+			res, err := p.Apply(t.Context(), k, opt)
 			var refused *FastError
 			switch {
 			case c.n < 0 && (!errors.As(err, &refused) || !strings.Contains(refused.Reason, c.why)):
@@ -161,14 +166,14 @@ func TestFastIsBounded(t *testing.T) {
 		"breaker":                   {Options{Allow: func(int) error { return full }}, func(err error) bool { return errors.Is(err, full) }},
 		"dry run":                   {Options{DryRun: true}, func(err error) bool { return err == nil }},
 	} {
-		c.opt.Fast = true
+		c.opt.Fast, c.opt.Able = true, able
 		res, err := p.Apply(t.Context(), k, c.opt)
 		if !c.is(err) || res.Applied+res.Gone > 0 {
 			t.Errorf("%s: %v %v", name, res, err)
 		}
 		sameRows(t, name, rows(t, k), before)
 	}
-	if res := apply(t, k, p, Options{Fast: true, Guard: protecting(t, "mark == 2")}); res.Applied != 10 {
+	if res := apply(t, k, p, Options{Fast: true, Able: able, Guard: protecting(t, "mark == 2")}); res.Applied != 10 {
 		t.Errorf("protected flows that it does not touch: %v", res)
 	}
 }
@@ -198,12 +203,12 @@ func TestFastCounts(t *testing.T) {
 		{"others went too", conntrack.FlushResult{Told: 20, Before: 40, After: 3}, nil, 25, 0},
 	} {
 		tap := &tapped{Kernel: k, flush: func(context.Context, *wire.Flush) (conntrack.FlushResult, error) { return c.got, c.err }}
-		res, err := p.Apply(t.Context(), tap, Options{Fast: true})
+		res, err := p.Apply(t.Context(), tap, Options{Fast: true, Able: able})
 		if !errors.Is(err, c.err) || res.Applied != c.applied || res.Gone != c.gone {
 			t.Errorf("%s: %v %v, want %d applied, %d gone", c.name, res, err, c.applied, c.gone)
 		}
 	}
-	res := apply(t, k, p, Options{Fast: true})
+	res := apply(t, k, p, Options{Fast: true, Able: able})
 	if res.Applied != 25 || len(rows(t, k)) != 15 || len(res.Notes) != 2 || !strings.Contains(strings.Join(res.Notes, " "), "named 20 of the deleted") {
 		t.Errorf("%v %q", res, res.Notes)
 	}

@@ -176,7 +176,7 @@ func TestKernelFast(t *testing.T) {
 				t.Fatal(err)
 			}
 			size := len(rows(t, k)) - len(want)
-			res := apply(t, k, Delete(q), Options{Fast: true})
+			res := apply(t, k, Delete(q), Options{Fast: true, Able: able})
 			if res.Applied != size {
 				t.Errorf("%s: %v, want %d", text, res, size)
 			}
@@ -185,7 +185,7 @@ func TestKernelFast(t *testing.T) {
 		before := rows(t, k)
 		for _, text := range []string{"src == fd00::1", "sctp and src == 10.1.0.1 and dport == 80", "mark == 0x2/0x2 and mark == 0x1/0x1", "mark == 2 or mark == 3"} {
 			var no *FastError
-			if res, err := Delete(narrowed(t, proven(k), text)).Apply(t.Context(), k, Options{Fast: true}); !errors.As(err, &no) || res.Applied > 0 {
+			if res, err := Delete(narrowed(t, proven(k), text)).Apply(t.Context(), k, Options{Fast: true, Able: able}); !errors.As(err, &no) || res.Applied > 0 {
 				t.Errorf("%s: %v %v", text, res, err)
 			}
 			sameRows(t, text, rows(t, k), before)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/filter"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 )
 
@@ -30,6 +31,8 @@ type Options struct {
 	// journal. It is refused where that filter was not seen to select exactly
 	// what the plan does.
 	Fast bool
+	// Able tells what this kernel was seen to filter rightly; Fast needs it.
+	Able filter.Able
 	// Verify waits so long after the last change, then counts the deleted flows
 	// that are back and the changed ones that are not as they should be.
 	Verify  time.Duration

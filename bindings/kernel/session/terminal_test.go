@@ -72,6 +72,7 @@ func TestTerminal(t *testing.T) {
 		p.unixClient("/tmp/tmux 0/default", 203) // of another
 		p.unixClient("", 204)
 		p.holds(server, 30, 204)
+		p.unixListener("/run/systemd/journal/stdout", 208) // of another
 		p.unixClient("/run/systemd/journal/stdout", 205)
 		p.holds(server, 31, 205)
 		p.unix("00000000", "01", "/tmp/tmux 0/default", 206)

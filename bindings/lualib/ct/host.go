@@ -56,7 +56,8 @@ type Host struct {
 
 // tally is what is remembered over a run, of all namespaces together.
 type tally struct {
-	failed  int // changes that the kernel refused
+	failed  int   // changes that the kernel refused
+	refused error // the first of them
 	open    []io.Closer
 	store   *journal.Store // where changes are taken down, nil where they are not
 	lossFns []*lua.LFunction
@@ -128,6 +129,9 @@ func (h *Host) hosting(s *query.Space) *Host {
 // Failed is how many changes the kernel refused in this run: the exit code of
 // a run with any is that of a partial failure.
 func (h *Host) Failed() int { return h.run.failed }
+
+// Refused is the first of these refusals, nil where it is not known.
+func (h *Host) Refused() error { return h.run.refused }
 
 // Close ends what the script left open.
 func (h *Host) Close() error {

@@ -192,7 +192,7 @@ func (p *planned) apply(c *registry.Call) int {
 	c.Raise(err)
 	opt := plan.Options{Guard: guard, DryRun: p.h.opt.DryRun,
 		Max: t.Int("max"), Share: t.Number("share"), Rate: t.Number("rate"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop",
-		Fast: t.Bool("fast"), Verify: time.Duration(t.Number("verify") * float64(time.Second))}
+		Fast: t.Bool("fast"), Able: proven, Verify: time.Duration(t.Number("verify") * float64(time.Second))}
 	if b := p.h.run.breaker; b != nil {
 		opt.Allow = func(n int) error { return b.Allow(n, time.Now()) }
 	}
@@ -215,11 +215,16 @@ func (p *planned) apply(c *registry.Call) int {
 	})
 	if res != nil {
 		p.h.run.failed += res.Failed + res.Unknown
+		if p.h.run.refused == nil && len(res.Errors) > 0 {
+			p.h.run.refused = res.Errors[0]
+		}
 		if err == nil {
 			p.undone(res)
 		}
 		for _, note := range res.Notes {
-			p.h.say(note)
+			if !opt.Fast { // it was asked for
+				p.h.say(note)
+			}
 		}
 	}
 	c.Raise(p.refusal(c, err))

@@ -14,6 +14,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/lualib/fs"
 	"github.com/ctsh/ctsh/bindings/lualib/http"
 	"github.com/ctsh/ctsh/bindings/lualib/nft"
+	"github.com/ctsh/ctsh/lua/escape"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/vm"
 	"github.com/ctsh/ctsh/stdlib"
@@ -22,18 +23,19 @@ import (
 // host is a Lua state with all of its bindings: here a script is put together.
 type host struct {
 	*vm.VM
-	ct     *ct.Host
-	ns     *netns.NS
-	files  *fs.Host
-	http   *http.Client
-	sets   *nft.Host
-	cancel context.CancelFunc
-	forget func() // what a scratch run took down
+	ct      *ct.Host
+	ns      *netns.NS
+	files   *fs.Host
+	http    *http.Client
+	sets    *nft.Host
+	cancel  context.CancelFunc
+	command bool
+	forget  func() // what a scratch run took down
 }
 
 // newHost makes the state of a script. Its turn is held until close.
 func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, args []string) (*host, error) {
-	h := &host{cancel: func() {}}
+	h := &host{cancel: func() {}, command: opt.command}
 	taken, forget, err := journalDir()
 	if err != nil {
 		return nil, err
@@ -92,6 +94,9 @@ func (h *host) finish(p *Program, err error) error {
 		return &exitStatus{code}
 	case h.ct.Failed() > 0:
 		fmt.Fprintf(p.Stderr, "ctsh: %d changes were refused or their outcome is unknown\n", h.ct.Failed())
+		if err := h.ct.Refused(); err != nil {
+			fmt.Fprintf(p.Stderr, "ctsh: such as: %s\n", escape.Text(err.Error()))
+		}
 		return &exitStatus{luaerr.ExitPartial}
 	}
 	return nil
@@ -109,6 +114,12 @@ func (h *host) verdict(err error) (code int, text string) {
 		return code, "the time limit was reached"
 	case code == luaerr.ExitInterrupt, code == luaerr.ExitTimeout:
 		code = luaerr.ExitScript
+	}
+	var e *luaerr.Error
+	if h.command && errors.As(err, &e) {
+		bare := *e
+		bare.Where = ""
+		return code, escape.Text(bare.Error())
 	}
 	return code, h.Explain(err)
 }

@@ -23,6 +23,7 @@ type options struct {
 	noGuard  bool     // plans may touch the flows of the own session
 	readOnly bool     // no socket that could change the kernel is opened
 	chunks   []string // -e, in the order given
+	command  bool     // what runs is a command of ours that is written in Lua
 
 	allow  allowance // what a script may reach besides the table
 	trust  bool      // root runs files that others can write

@@ -157,8 +157,10 @@ func (p *Program) evaluate(ctx context.Context, opt *options, name, dir, source 
 		h.ct.Unattended()
 		err = h.Wait()
 	}
-	for _, line := range h.ct.Unused() {
-		fmt.Fprintf(p.Stderr, "ctsh: %s\n", line)
+	if err == nil {
+		for _, line := range h.ct.Unused() {
+			fmt.Fprintf(p.Stderr, "ctsh: %s\n", line)
+		}
 	}
 	err = h.finish(p, err)
 	if closeErr := h.close(); err == nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -20,7 +21,7 @@ the last 20 of them and up to 256 MiB.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.enter(opt, nil, func() error {
-				return p.runSource(cmd.Context(), opt, "journal", ".", "ct.journal():print()", nil)
+				return p.command(cmd.Context(), opt, "journal", "ct.journal():print()")
 			})
 		},
 	}
@@ -56,12 +57,19 @@ none met the gap.`,
 			} else {
 				chunk += fmt.Sprintf("print(p:preview(0)) print('nothing is changed yet; ctsh undo ' .. p.undoes .. '%s --yes does it')", map[bool]string{true: " --force"}[force])
 			}
-			return p.runSource(cmd.Context(), opt, "undo", ".", chunk, nil)
+			return p.command(cmd.Context(), opt, "undo", chunk)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do it")
 	cmd.Flags().BoolVar(&force, "force", false, "also for a change of another boot or network namespace")
 	return cmd
+}
+
+// command runs a command that is written in Lua. Its errors are those of a
+// command: they show no source.
+func (p *Program) command(ctx context.Context, opt *options, name, chunk string) error {
+	opt.command = true
+	return p.runSource(ctx, opt, name, ".", chunk, nil)
 }
 
 // journalDir is where changes are taken down, and what to do with it at the end.
