@@ -38,9 +38,9 @@ func (c *contents) lose(src io.ReaderAt, n int64, first uint64) {
 	c.extents[good].offset = c.damage.Offset
 }
 
-// search calls fn for the good records from an offset to n that begin a journal
-// or a batch or end a journal, and tells whether all could be read. Where records begin is not
-// known, so each byte may be the first of one.
+// search calls fn for the good records from an offset to n that begin a journal or
+// a batch, or end a journal, and tells whether all could be read. Where records
+// begin is not known, so each byte may be the first of one.
 func search(src io.ReaderAt, offset, n int64, fn func(typ byte, payload []byte, at place)) (all bool) {
 	var r record.Reader
 	buf := make([]byte, 64<<10)

@@ -91,7 +91,7 @@ var ways = []way{
 		s := l.s
 		gated, open := s.gate(command)
 		l.before.run(s.tmux(append([]string{"-f", "/dev/null", "new-session", "-d"}, gated...)...)...)
-		s.t.Cleanup(func() { _ = s.command(s.tmux("kill-server")...).Run() })
+		s.t.Cleanup(func() { s.quietly(s.tmux("kill-server")...) })
 		l.do(order{Run: s.tmux("attach-session"), TTY: true, Stay: true})
 		s.await(`"$@" | grep -q .`, s.tmux("list-clients")...)
 		open()
@@ -100,9 +100,10 @@ var ways = []way{
 		s := l.s
 		gated, open := s.gate(command)
 		l.before.run(s.screen(append([]string{"-d", "-m"}, gated...)...)...)
-		s.t.Cleanup(func() { _ = s.command(s.screen("-X", "quit")...).Run() })
+		s.t.Cleanup(func() { s.quietly(s.screen("-X", "quit")...) })
+		s.await(`"$@" | grep -q Detached`, "screen", "-ls") // it is there
 		l.do(order{Run: s.screen("-x"), TTY: true, Stay: true})
-		s.await(`"$@" | grep -q Attached`, "screen", "-ls")
+		s.await(`"$@" | grep -qi attached`, "screen", "-ls")
 		open()
 	}, older: true, protected: 2},
 }

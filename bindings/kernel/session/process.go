@@ -58,9 +58,10 @@ func (s *search) visit(pid string, relays, terminals bool) (serves bool) {
 	}
 	p := program{make(map[uint64]bool), make(map[uint64]bool)}
 	open := s.descriptors(pid, func(e end) {
-		if e.kind == slave {
+		switch e.kind {
+		case slave:
 			p.terminals[e.number] = true
-		} else if e.kind == socket {
+		case socket:
 			p.sockets[e.number] = true
 		}
 		if terminals || e.kind != slave {

@@ -82,6 +82,13 @@ func (s *stage) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// quietly runs a command that may find nothing left to do.
+func (s *stage) quietly(args ...string) {
+	cmd := s.command(args...)
+	cmd.Stderr = nil
+	_ = cmd.Run()
+}
+
 // tmux is a command to a server of tmux that serves one scenario.
 func (s *stage) tmux(args ...string) []string {
 	return append([]string{"tmux", "-L", fmt.Sprint("guard", s.served)}, args...)
@@ -121,9 +128,14 @@ func (s *stage) pipe(name string) (string, *os.File) {
 // await waits until a script succeeds.
 func (s *stage) await(script string, args ...string) {
 	s.t.Helper()
-	for end := time.Now().Add(patience); s.command(append([]string{"sh", "-c", script, "sh"}, args...)...).Run() != nil; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		cmd := s.command(append([]string{"sh", "-c", script, "sh"}, args...)...)
+		said, err := cmd.Output()
+		if err == nil {
+			return
+		}
 		if time.Now().After(end) {
-			s.t.Fatalf("%s %q never succeeds", script, args)
+			s.t.Fatalf("%s %q never succeeds: %s", script, args, said)
 		}
 	}
 }

@@ -16,8 +16,8 @@ func (p *Program) journalCommand(opt *options) *cobra.Command {
 		Use:   "journal",
 		Short: "list what was changed, the newest first",
 		Long: `journal lists the changes that were made by ctsh, each with the id that undo
-takes. They are kept in $XDG_STATE_HOME/ctsh/journal, or below ~/.local/state,
-the last 20 of them and up to 256 MiB.`,
+takes. They are kept in $XDG_STATE_HOME/ctsh/journal, or below ~/.local/state:
+the last 20 files, of up to 4096 small changes each, and up to 256 MiB.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.enter(opt, nil, func() error {

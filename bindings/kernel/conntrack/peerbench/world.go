@@ -170,7 +170,7 @@ func (b *bench) build() (remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	b.ctsh = dir + "/ctsh"
-	if err := os.Setenv("XDG_STATE_HOME", dir); err != nil { // for the journals
+	if err := os.Setenv("XDG_STATE_HOME", dir+"/state"); err != nil { // for the journals
 		return nil, err
 	}
 	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.ctsh, "github.com/ctsh/ctsh/cmd/ctsh")
