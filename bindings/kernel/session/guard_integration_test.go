@@ -93,7 +93,7 @@ var ways = []way{
 		l.before.run(s.tmux(append([]string{"-f", "/dev/null", "new-session", "-d"}, gated...)...)...)
 		s.t.Cleanup(func() { s.quietly(s.tmux("kill-server")...) })
 		l.do(order{Run: s.tmux("attach-session"), TTY: true, Stay: true})
-		s.await(`"$@" | grep -q .`, s.tmux("list-clients")...)
+		s.await("/dev/pts", s.tmux("list-clients")...)
 		open()
 	}, older: true, protected: 2},
 	{name: "screen of an older login", needs: "screen", run: func(l *login, command []string) {
@@ -101,9 +101,9 @@ var ways = []way{
 		gated, open := s.gate(command)
 		l.before.run(s.screen(append([]string{"-d", "-m"}, gated...)...)...)
 		s.t.Cleanup(func() { s.quietly(s.screen("-X", "quit")...) })
-		s.await(`"$@" | grep -q Detached`, "screen", "-ls") // it is there
+		s.await("Detached", "screen", "-ls", s.multiplexer()) // it is there
 		l.do(order{Run: s.screen("-x"), TTY: true, Stay: true})
-		s.await(`"$@" | grep -qi attached`, "screen", "-ls")
+		s.await("(Attached)", "screen", "-ls", s.multiplexer())
 		open()
 	}, older: true, protected: 2},
 }

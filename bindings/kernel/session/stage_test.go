@@ -91,13 +91,15 @@ func (s *stage) quietly(args ...string) {
 
 // tmux is a command to a server of tmux that serves one scenario.
 func (s *stage) tmux(args ...string) []string {
-	return append([]string{"tmux", "-L", fmt.Sprint("guard", s.served)}, args...)
+	return append([]string{"tmux", "-L", s.multiplexer()}, args...)
 }
 
 // screen is a command to a session of screen that serves one scenario.
 func (s *stage) screen(args ...string) []string {
-	return append([]string{"screen", "-c", "/dev/null", "-S", fmt.Sprint("guard", s.served)}, args...)
+	return append([]string{"screen", "-c", "/dev/null", "-S", s.multiplexer()}, args...)
 }
+
+func (s *stage) multiplexer() string { return fmt.Sprint("guard", s.served) }
 
 // gate is a command that waits until it is let through.
 func (s *stage) gate(command []string) (gated []string, open func()) {
@@ -125,17 +127,16 @@ func (s *stage) pipe(name string) (string, *os.File) {
 	return path, f
 }
 
-// await waits until a script succeeds.
-func (s *stage) await(script string, args ...string) {
+// await waits until a command says something.
+func (s *stage) await(what string, args ...string) {
 	s.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		cmd := s.command(append([]string{"sh", "-c", script, "sh"}, args...)...)
-		said, err := cmd.Output()
-		if err == nil {
+		said, err := s.command(args...).Output()
+		if strings.Contains(string(said), what) {
 			return
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("%s %q never succeeds: %s", script, args, said)
+			s.t.Fatalf("%q never says %s, but %v %s", args, what, err, said)
 		}
 	}
 }

@@ -263,7 +263,7 @@ func (g *gen) repeat() *statement {
 	if most < everyone { // each time others
 		most *= 2
 	}
-	return &statement{text: fmt.Sprintf("local p = %s%s %sp%s %sp%s", from, verb, between, how, between, how), reach: selected(is, min(2*bound, most), share), taints: taints || loses, deed: true}
+	return &statement{text: fmt.Sprintf("local p = %s%s %sp%s %sp%s", from, verb, between, how, between, how), reach: selected(is, min(2*bound, most), 2*share), taints: taints || loses, deed: true}
 }
 
 // task applies a change in a task of its own.
