@@ -9,10 +9,18 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
-// space is a network namespace, and a process that lives in it.
-type space struct{ link, pid string }
+// space is a network namespace, and some processes that live in it.
+type space struct {
+	link string
+	pids []string
+}
+
+// witnesses is how many processes of a namespace are remembered: any of them may
+// end before its sockets are read.
+const witnesses = 16
 
 // enter notes the network namespace of a process. Of one that may not be looked
 // into it is not known, and then taken for one of those that are.
@@ -21,8 +29,11 @@ func (s *search) enter(pid string) {
 	if err != nil && len(s.spaces) > 0 {
 		return
 	}
-	for _, known := range s.spaces {
-		if known.link == link {
+	for i := range s.spaces {
+		if known := &s.spaces[i]; known.link == link {
+			if len(known.pids) < witnesses {
+				known.pids = append(known.pids, pid)
+			}
 			return
 		}
 	}
@@ -30,14 +41,14 @@ func (s *search) enter(pid string) {
 		s.cut = true
 		return
 	}
-	s.spaces = append(s.spaces, space{link, pid})
+	s.spaces = append(s.spaces, space{link, []string{pid}})
 }
 
 // table calls visit for each open or listening socket of the namespaces.
 func (s *search) table(visit func(k *entry)) {
-	for _, in := range s.spaces {
+	for i := range s.spaces {
 		for _, name := range []string{"tcp", "tcp6"} {
-			err := lines(filepath.Join(s.root, in.pid, "net", name), func(line []byte) {
+			err := s.through(&s.spaces[i], name, func(line []byte) {
 				k, ok := parseEntry(line)
 				if ok && (k.state == established || k.state == listen) {
 					visit(&k)
@@ -49,6 +60,31 @@ func (s *search) table(visit func(k *entry)) {
 			}
 		}
 	}
+}
+
+// through reads a table of a namespace through a process that lives in it. Where all
+// of them have ended there is nothing to read: their sockets went with them.
+func (s *search) through(in *space, name string, visit func(line []byte)) (err error) {
+	for _, pid := range in.pids {
+		dir := filepath.Join(s.root, pid)
+		if err = lines(filepath.Join(dir, "net", name), visit); err == nil {
+			return nil
+		}
+		if pid == s.self() || !ended(dir) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended tells whether a process is gone, or only waits to be told of.
+func ended(dir string) bool {
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+	}
+	at := bytes.LastIndexByte(stat, ')') + 2 // a name may hold anything
+	return at < len(stat) && (stat[at] == 'Z' || stat[at] == 'X')
 }
 
 // lines calls visit for each line of a file, but for those far longer than any

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"path/filepath"
 	"strconv"
 )
 
@@ -20,7 +19,7 @@ func (s *search) crowded() bool {
 	var all []unixEntry
 	for _, in := range s.spaces {
 		// Without the file there are no unix sockets.
-		_ = lines(filepath.Join(s.root, in.pid, "net", "unix"), func(line []byte) {
+		_ = s.through(&in, "unix", func(line []byte) {
 			if k, ok := parseUnix(line); ok && k.path != "" && (k.listens || k.connected) {
 				all = append(all, k)
 			}

@@ -175,6 +175,20 @@ func numberFrom(name string, otherwise int) int {
 	return otherwise
 }
 
+// soon is run once more for a script that took so long that flows have gone by
+// themselves: what became of it is nobody's fault.
+func (a *arena) soon(t *testing.T, seed uint64) *trial {
+	t.Helper()
+	for range 3 {
+		began := time.Now()
+		if x := a.run(t, seed); time.Since(began) < slack*time.Second/2 {
+			return x
+		}
+	}
+	t.Skipf("this machine is too slow: a script takes more than %d s", slack/2)
+	return nil
+}
+
 // TestRandomScripts runs random scripts over all that changes anything, and works
 // out for every statement what it may do at most: mistakes change nothing, guards
 // hold, what is protected stays, dry runs and read-only runs change nothing at all,
@@ -200,7 +214,7 @@ func TestRandomScripts(t *testing.T) {
 			var total trial
 			statements, failed := 0, 0
 			for i := range c.count {
-				x := a.run(t, uint64(seed+i))
+				x := a.soon(t, uint64(seed+i))
 				modes[x.mode()]++
 				statements += len(x.steps)
 				total.deeds, total.told, total.exact = total.deeds+x.deeds, total.told+x.told, total.exact+x.exact
