@@ -212,7 +212,7 @@ ct> r = flows:where("tcp"):delete():apply()
 ct> r = flows:where("udp"):delete():apply()
 prompt:1: 1 changes in the last 1m0s and 2 more would be over 1: the breaker is open until nothing is asked for 1m0s; nothing was changed`).
 		Value("timeouts: table", "the timeout policies", func(L *lua.LState, h *Host) lua.LValue { return timeoutsModule.Table(L, h) }).
-		Value("me: query", "the flows by which you reach this machine: found through the sockets of this process and its parents, else through SSH_CONNECTION, else all sessions of sshd", func(L *lua.LState, h *Host) lua.LValue { return h.me(L) }).
+		Value("me: query", "the flows by which you reach this machine: found through the sockets of this process, its parents and what they hang on; where that leads nowhere, those of SSH_CONNECTION and of all logins", func(L *lua.LState, h *Host) lua.LValue { return h.me(L) }).
 		Value("all: ct.all", "the filter that selects everything, said out loud", func(L *lua.LState, _ *Host) lua.LValue { return allType.New(L, all{}) })
 }
 
