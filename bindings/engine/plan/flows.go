@@ -36,6 +36,9 @@ func (s *flowStep) find(ctx context.Context, a *application) (job, error) {
 	a.touched += found.n
 	a.res.Protected += protected
 	if _, is := s.effect.(zero); is {
+		if a.res.Rows == nil {
+			a.res.Rows = snapshot.New(a.opt.Guard.World)
+		}
 		return &zeroJob{found}, nil
 	}
 	return &flowJob{step: s, found: found}, nil
@@ -356,7 +359,6 @@ type zeroJob struct{ found *pages }
 // run implements job. A flow that was made anew meanwhile is reset too: what it
 // had counted is in its row.
 func (j *zeroJob) run(ctx context.Context, a *application) error {
-	a.res.Rows = snapshot.New(a.opt.Guard.World)
 	row := a.opt.Guard.row()
 	for flows := range j.found.windows(a.pace.portion(window)) {
 		if err := a.pace.wait(ctx, len(flows)); err != nil {

@@ -68,6 +68,7 @@ plan     delete, by tuple, zone and id, guard max=10000 (default)
 source   conntrack table...
 ...`).
 		Field("n: int", "how many flows it would touch now, protected ones left out; the table is read for it", func(L *lua.LState, p *planned) lua.LValue {
+			p.used()
 			c := &registry.Call{L: L}
 			view, err := p.look(c, 0)
 			c.Raise(fail(err))
