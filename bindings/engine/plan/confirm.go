@@ -10,7 +10,7 @@ import (
 // fresh is how old the look at a flow may be when it is changed. The disk may
 // have taken longer for the journal: then flows are read once more. Tests change
 // it.
-var fresh = 8 * time.Millisecond
+var fresh = 6 * time.Millisecond
 
 // looks is how often flows are read once more: the machine may hold up that too.
 const looks = 3
