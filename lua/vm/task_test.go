@@ -170,8 +170,10 @@ func TestTasks(t *testing.T) {
 			local ok, e = pcall(t.wait, t)
 			print(e.code, e.where)`, "EFIELD\ttest.lua:2\n"},
 		{"timeout of a wait", `
-			local t = spawn(function() sleep("20ms") return 1 end)
+			local gate = chan(1)
+			local t = spawn(function() gate:recv() return 1 end)
 			local ok, e = pcall(t.wait, t, "1ms")
+			gate:send(true)
 			print(e.code, t.state, t:wait("1h"))`, "ETIMEDOUT\trunning\t1\n"},
 		{"cancel twice", `local t = spawn(sleep, "1h") t:cancel() t:cancel() print(select(2, pcall(t.wait, t)).msg)`, "task sleep was cancelled\n"},
 		{"cancel what has ended", `local t = spawn(function() return 1 end) t:wait() t:cancel() print(t:wait(), t.state)`, "1\tdone\n"},

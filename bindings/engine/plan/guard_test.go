@@ -114,6 +114,7 @@ func TestShare(t *testing.T) {
 func TestUndoIsFree(t *testing.T) {
 	const n = DefaultMax + 300
 	m, k := made(t, 0)
+	m.Configure(func(s *fake.Sysctls) { s.Timestamp = false })
 	j := kept(t)
 	var reqs []*Plan
 	for i := range n {
@@ -128,7 +129,6 @@ func TestUndoIsFree(t *testing.T) {
 		{"update", changing(t, where(t, k, "udp"), marking(5, ^uint32(0))), n},
 		{"delete", Delete(where(t, k, "udp")), 0},
 	} {
-		today(m)
 		res := apply(t, k, s.plan, Options{Max: n, Journal: j})
 		if res.Applied != n || len(rows(t, k)) != s.left {
 			t.Fatalf("%s: %v", s.what, res)
@@ -139,7 +139,6 @@ func TestUndoIsFree(t *testing.T) {
 		left int
 		mark uint32
 	}{{"delete", n, 5}, {"update", n, 0}, {"create", 0, 0}} {
-		today(m)
 		back := undo(t, j, "")
 		var guard *GuardError
 		if res, err := back.Apply(t.Context(), k, Options{Max: n - 1}); !errors.As(err, &guard) || res.Applied > 0 {
@@ -161,12 +160,12 @@ func TestUndoIsFree(t *testing.T) {
 func TestUndoWithOthers(t *testing.T) {
 	const n = DefaultMax + 300
 	m, k := made(t, 0)
+	m.Configure(func(s *fake.Sysctls) { s.Timestamp = false })
 	j := kept(t)
 	var list []*Plan
 	for i := range n {
 		list = append(list, directly(t, create(tuple(i))))
 	}
-	today(m)
 	apply(t, k, batched(sum(list)), Options{Max: n, Journal: j})
 	set(t, k, mark(3, 7))
 	res := apply(t, k, undo(t, j, "").Plus(Delete(where(t, k, "mark == 7"))), Options{})

@@ -258,10 +258,10 @@ func TestKernelZero(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			defer from.Close() // not before: each has a port of its own
 			if _, err := from.Write(make([]byte, 100)); err != nil {
 				return err
 			}
-			_ = from.Close()
 		}
 		return nil
 	})
