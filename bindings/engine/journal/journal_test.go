@@ -326,7 +326,7 @@ func TestDir(t *testing.T) {
 	}{
 		{"/s", "/home/a", 1, none, "/s/ctsh/journal"},
 		{"s", "/home/a", 1, none, "/home/a/.local/state/ctsh/journal"},
-		{"", "", 0, home("/root", nil), "/root/.local/state/ctsh/journal"},
+		{"", "", 0, home("/srv/admin", nil), "/srv/admin/.local/state/ctsh/journal"},
 		{"", "", 0, none, "/var/lib/ctsh/journal"},
 		{"", "a", 7, home("/home/b", nil), "/home/b/.local/state/ctsh/journal"},
 		{"", "", 7, none, ""},
