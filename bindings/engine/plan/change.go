@@ -32,8 +32,17 @@ func (deletion) request(_, now *wire.Flow) (wire.Request, error) {
 // update changes.
 type update struct{ to Change }
 
-func (u update) words() string    { return "update " + u.to.String() }
-func (update) kind() journal.Kind { return journal.Update }
+func (u update) words() string { return "update " + u.to.String() }
+
+// kind is that of a deletion for a timeout of 0, by which the kernel drops the
+// flow at once.
+func (u update) kind() journal.Kind {
+	if t := u.to.Timeout; t != nil && *t == 0 {
+		return journal.Delete
+	}
+	return journal.Update
+}
+
 func (u update) request(_, now *wire.Flow) (wire.Request, error) {
 	return u.to.request(now), nil
 }

@@ -124,7 +124,7 @@ func (v *Preview) undo(s *undoStep, world *field.World, groups map[groupKey]int)
 	}
 	var row field.Row
 	row.In(&then)
-	return s.r.Each(func(c journal.Change) error {
+	return s.forward(func(c journal.Change) error {
 		if c.Kind != journal.Delete {
 			v.Matched++
 			return nil

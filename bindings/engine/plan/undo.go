@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/journal"
@@ -21,13 +22,28 @@ type Revert func(Note) (Action, error)
 // what is there already stays as it is, and a flow that came since is never
 // overwritten. r must stay open until then.
 func Undo(r *journal.Reader, revert Revert) *Plan {
-	return &Plan{[]step{&undoStep{r, revert}}}
+	return &Plan{[]step{&undoStep{r: r, revert: revert}}}
 }
 
 // undoStep is the change that takes back another.
 type undoStep struct {
+	mu     sync.Mutex // the same plan may be applied by several tasks
 	r      *journal.Reader
 	revert Revert
+}
+
+// forward passes the changes in the order they were made.
+func (s *undoStep) forward(fn func(journal.Change) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Each(fn)
+}
+
+// backward passes them from the last to the first.
+func (s *undoStep) backward(fn func(journal.Change) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Back(fn)
 }
 
 func (s *undoStep) words() (op, target string) {
@@ -37,7 +53,7 @@ func (s *undoStep) words() (op, target string) {
 
 // find implements step.
 func (s *undoStep) find(_ context.Context, a *application) (job, error) {
-	err := s.r.Each(func(c journal.Change) error {
+	err := s.forward(func(c journal.Change) error {
 		switch c.Kind {
 		case journal.Delete:
 			a.made++
@@ -67,7 +83,7 @@ type run struct {
 // twice comes to be as it was before the first time.
 func (s *undoStep) run(ctx context.Context, a *application) error {
 	var runs []run
-	err := s.r.Back(func(c journal.Change) error {
+	err := s.backward(func(c journal.Change) error {
 		if last := len(runs) - 1; last < 0 || runs[last].kind != c.Kind {
 			runs = append(runs, run{c.Kind, 1})
 		} else {
@@ -89,7 +105,7 @@ func (s *undoStep) run(ctx context.Context, a *application) error {
 // part calls fn for the changes from begin to end, counted from the last.
 func (s *undoStep) part(begin, end int, fn func(journal.Change) error) error {
 	n := 0
-	err := s.r.Back(func(c journal.Change) error {
+	err := s.backward(func(c journal.Change) error {
 		n++
 		switch {
 		case n <= begin:

@@ -69,20 +69,21 @@ ct> expects:first().dport
 	Field("userspace: bool", "it was made by a helper in user space", flagField(wire.ExpectUserspace)).
 	Field("fn: text", "function that sets the expected flow up", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Fn) })).
 	Method("delete() -> plan", "plans to delete it", func(x *expectation, c *registry.Call) int {
-		req, err := wire.NewExpectDelete(&x.e)
-		c.Raise(fail(err))
-		p, err := plan.Direct("delete expectation", req)
-		return x.h.plan(c, p, err)
+		return x.h.plan(c, plan.Act("delete expectation", x.e.Tuple.String(), x.h.deletingExpects(c, x.e)), nil)
 	}).
 	Example(`ct> m = flows:where{helper = "ftp"}:first()
 ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
-ct> expects:first():delete():apply()
-delete expectation: 1 matched, 1 applied in ...`).
+ct> r = expects:first():delete():apply()
+ct> r
+delete expectation: 1 matched, 1 applied in ...
+ct> r:undo():apply()
+undo delete expectation: 1 matched, 1 applied in ...
+ct> expects:first().dport
+2021`).
 	Method("timeout_to(duration: duration 1..8589934) -> plan", "plans to let it live so long from now", func(x *expectation, c *registry.Call) int {
 		e := x.e
 		e.Timeout, e.HasTimeout = uint32(c.Number(1)), true
-		p, err := plan.Direct("update expectation", &wire.ExpectUpdate{Expect: e})
-		return x.h.plan(c, p, err)
+		return x.h.plan(c, plan.Act("update expectation", e.Tuple.String(), x.h.changeExpects(c, expectNote{Longer: []wire.Expect{x.e}}, &wire.ExpectUpdate{Expect: e})), nil)
 	}).
 	Example(`ct> m = flows:where{helper = "ftp"}:first()
 ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
@@ -176,8 +177,7 @@ func (h *Host) expect(c *registry.Call) int {
 	if t.Bool("inactive") {
 		e.Flags |= wire.ExpectInactive
 	}
-	p, err := plan.Direct("expect", &wire.ExpectCreate{Expect: e})
-	return h.plan(c, p, err)
+	return h.plan(c, plan.Act("expect", e.Tuple.String(), h.changeExpects(c, expectNote{Made: []wire.Expect{e}}, &wire.ExpectCreate{Expect: e})), nil)
 }
 
 // endFrom reads an address and its mask, both empty where it was left out.
@@ -215,16 +215,12 @@ func (s *selection) deleteExpects(c *registry.Call) int {
 		e := luaerr.New(luaerr.ETYPE, c.Op(), "%s: no filter", c.Op())
 		luaerr.Raise(c.L, e.WithHint("say expects:where(ct.all) to mean every expectation"))
 	}
-	var reqs []wire.Request
+	var list []wire.Expect
 	s.h.hand(c, s.q, field.PartAll, false, func(r *field.Row) error {
-		x, ok := r.About().(*expectation)
-		if !ok {
-			return nil
+		if x, ok := r.About().(*expectation); ok {
+			list = append(list, x.e)
 		}
-		req, err := wire.NewExpectDelete(&x.e)
-		reqs = append(reqs, req)
-		return err
+		return nil
 	})
-	p, err := plan.Direct("delete expectations", reqs...)
-	return s.h.plan(c, p, err)
+	return s.h.plan(c, plan.Act("delete", s.q.String(), s.h.deletingExpects(c, list...)), nil)
 }

@@ -292,13 +292,13 @@ func fail(err error) error {
 		code = luaerr.ETYPE
 	case errors.As(err, &noKey):
 		code = luaerr.EFIELD
-	case errors.As(err, &guard), errors.As(err, &share), errors.As(err, &room), errors.As(err, &tripped):
+	case errors.As(err, &guard) && guard.Done == 0, errors.As(err, &share), errors.As(err, &room), errors.As(err, &tripped):
 		code = luaerr.EGUARD
 	case errors.As(err, &slow):
 		code = luaerr.ENOTSUP
 	case errors.As(err, &support), errors.As(err, &absent):
 		code = luaerr.ENOTSUP
-	case errors.As(err, &part):
+	case errors.As(err, &part), errors.As(err, &guard) && guard.Done > 0:
 		code = luaerr.EPARTIAL
 	case errors.Is(err, conntrack.ErrReadOnly):
 		code = luaerr.EGUARD

@@ -123,6 +123,8 @@ func (h *Host) revert(note plan.Note) (plan.Action, error) {
 		return h.revertPolicy(note)
 	case "sysctl":
 		return h.revertSysctl(note)
+	case "expectation":
+		return h.revertExpects(note)
 	}
 	if fn := h.run.reverts[note.Kind]; fn != nil {
 		return fn(note)

@@ -50,7 +50,7 @@ func init() {
 				"What was there is written to a journal first, so that undo can bring it back; journal = false does without. "+
 				"max bounds how many flows it may touch (10000; what undo and restore bring back is bounded by the table only), share what part of the table, rate how many a second; batch is messages a send; "+
 				"verify looks so much later what is back; fast leaves a deletion to the kernel's own filter, where that compares exactly the same, without a journal", (*planned).apply).
-		Raises("EGUARD where more flows match than max or share, or under --read-only; ENOTSUP where fast is not possible; EPERM without CAP_NET_ADMIN; EIO where the journal cannot be written. In each case nothing was changed").
+		Raises("EGUARD where more flows match than max or share, or under --read-only; ENOTSUP where fast is not possible; EPERM without CAP_NET_ADMIN; EIO where the journal cannot be written. Nothing was changed then, unless it is said. EPARTIAL where a table grew beyond max while it was read, and some was changed").
 		Example(`ct> flows:where{mark = 1}:delete():apply()
 delete: 1 matched, 1 applied in ...
 ct> flows:where{mark = 1}:delete():apply()
@@ -236,7 +236,7 @@ func (p *planned) apply(c *registry.Call) int {
 // plan would have done.
 func (p *planned) refusal(c *registry.Call, err error) error {
 	var guard *plan.GuardError
-	if errors.As(err, &guard) {
+	if errors.As(err, &guard) && guard.Done == 0 {
 		if view, lookErr := p.look(c, 0); lookErr == nil {
 			return luaerr.New(luaerr.EGUARD, "", "%w", err).WithHint(view.String())
 		}
@@ -257,7 +257,10 @@ func (p *planned) look(c *registry.Call, n int) (view *plan.Preview, err error) 
 
 // explain tells how the flows are found.
 func (p *planned) explain(c *registry.Call) int {
-	text := "plan     " + p.p.Op() + ", by tuple, zone and id, guard max=10000 (default)"
+	text := "plan     " + p.p.Op()
+	if p.p.Touches() {
+		text += fmt.Sprintf(", by tuple, zone and id, guard max=%d (default)", plan.DefaultMax)
+	}
 	for _, q := range p.p.Queries() {
 		var x query.Explanation
 		var err error

@@ -84,7 +84,7 @@ func init() {
 				e := luaerr.New(luaerr.ENOENT, c.Op(), "%s: nothing was written down of it", c.Op())
 				c.Raise(e.WithHint("a journal is written where something was changed, unless apply{journal = false} or fast was said"))
 			}
-			return r.h.undo(c, r.ID, false)
+			return r.h.hosting(r.space).undo(c, r.ID, false)
 		}).
 		Raises("ENOENT where there is no journal").
 		Example(`ct> r = flows:where("udp"):delete():apply()
