@@ -73,6 +73,9 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 			}
 			view.Revived += view.Matched - before
 		case *restoreStep:
+			if err := s.from.Each(func(e *wire.Entry) error { view.group(&e.Flow, groups); return nil }); err != nil {
+				return nil, err
+			}
 			view.Matched += s.from.Len()
 			view.Revived += s.from.Len()
 		default:
@@ -100,7 +103,11 @@ func (v *Preview) add(r *field.Row, groups map[groupKey]int) {
 	} else if ago.Num < Lately {
 		v.Active++
 	}
-	f := &r.Need(field.PartOrig | field.PartProto | field.PartStatus).Flow
+	v.group(&r.Need(field.PartOrig|field.PartProto|field.PartStatus).Flow, groups)
+}
+
+// group puts a flow to those that are like it.
+func (*Preview) group(f *wire.Flow, groups map[groupKey]int) {
 	key := groupKey{proto: f.Orig.Proto}
 	if wire.HasPorts(f.Orig.Proto) {
 		key.port = f.Orig.DstPort

@@ -21,6 +21,7 @@ const seed = `
 // table of three flows.
 func TestExamples(t *testing.T) {
 	luatest.Examples(t, registry.Families(), func(t *testing.T, stdout io.Writer) *vm.VM {
+		t.Chdir(t.TempDir()) // some write files
 		ns := netnstest.New(t)
 		v := vm.New(context.Background(), vm.Options{Stdout: stdout, Stderr: stdout})
 		v.Tasks.Lock()

@@ -19,17 +19,17 @@ func init() {
 		Method("save(path: string) -> int",
 			"writes the plan to a file, with the flows that it would touch now: what ct.plan applies later is what was looked at. It returns how many there are", (*planned).save).
 		Raises("ETYPE for a plan that makes something; EIO where the file cannot be written").
-		Example(`ct> flows:where("udp"):delete():save("/tmp/ctsh-example.plan")
+		Example(`ct> flows:where("udp"):delete():save("example.plan")
 2`)
 	ctModule.
 		Func("plan(path: string, options?: {force?: bool}) -> plan", "the plan in a file. Its flows are told from others with the same addresses by id and start time: what is gone or was made anew is left out and counted", func(h *Host, c *registry.Call) int {
 			return h.kept(c)
 		}).
 		Raises("EIO for a file that is no plan or is damaged, EGUARD for the plan of another boot or namespace unless force is said").
-		Example(`ct> flows:where("udp"):delete():save("/tmp/ctsh-example.plan")
+		Example(`ct> flows:where("udp"):delete():save("example.plan")
 2
 ct> r = flows:where("dport == 53"):delete():apply()
-ct> ct.plan("/tmp/ctsh-example.plan"):apply()
+ct> ct.plan("example.plan"):apply()
 delete: 2 matched, 1 applied, 1 gone in ...`)
 }
 

@@ -25,7 +25,7 @@ func init() {
 			"writes the flows to a file, for restore: complete or not at all, for you alone to read, and with all that the kernel says of them. It returns how many there are",
 			func(s *selection, c *registry.Call) int { return s.save(c) }).
 		Raises("ETYPE for rows that are no flows, and for the flows of several namespaces; EIO where the file cannot be written").
-		Example(`ct> flows:save("/tmp/ctsh-example.flows")
+		Example(`ct> flows:save("example.flows")
 3`)
 	ctModule.
 		Func(`restore(path: string, options?: {zone?: int 0..65535, on_conflict?: "skip" | "update" | "fail" = "skip", frozen?: bool, force?: bool}) -> plan`,
@@ -34,10 +34,10 @@ func init() {
 				"Counters, start times, ids and the windows of TCP are the kernel's and do not come back. One of a hundred is read again, and the result tells what differs",
 			func(h *Host, c *registry.Call) int { return h.restore(c) }).
 		Raises("EIO where the file cannot be read; EPARTIAL where it is damaged: force = true takes its good part").
-		Example(`ct> flows:save("/tmp/ctsh-example.flows")
+		Example(`ct> flows:save("example.flows")
 3
 ct> r = flows:where("udp"):delete():apply()
-ct> ct.restore("/tmp/ctsh-example.flows"):apply()
+ct> ct.restore("example.flows"):apply()
 restore: 3 matched, 2 applied, 1 there already in ...
 ct> flows:count()
 3`).
@@ -49,11 +49,11 @@ ct> flows:count()
 			return c.Return(queryType.New(c.L, &selection{h: h, q: query.New(src)}))
 		}).
 		Raises("EIO where the file cannot be read").
-		Example(`ct> flows:save("/tmp/ctsh-example.flows")
+		Example(`ct> flows:save("example.flows")
 3
-ct> ct.open("/tmp/ctsh-example.flows"):where("udp"):by("dport"):count():sort("dport"):first().dport
+ct> ct.open("example.flows"):where("udp"):by("dport"):count():sort("dport"):first().dport
 53
-ct> flows:unless(ct.open("/tmp/ctsh-example.flows")):count()
+ct> flows:unless(ct.open("example.flows")):count()
 0`)
 }
 

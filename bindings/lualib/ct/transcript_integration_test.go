@@ -61,7 +61,7 @@ func TestWorkedExamples(t *testing.T) {
 				assured = true, timeout = "5d", nat_src = "203.0.113.7", nat_sport = 51342}:apply()
 			ct.create{proto = "tcp", src = "10.0.0.6", dst = "198.51.100.1", sport = 40000, dport = 443, state = "ESTABLISHED",
 				assured = true, timeout = "5d", nat_src = "203.0.113.7", nat_sport = 51343}:apply()`)
-		talk(t, ns, "127.0.0.1", 30, 0)
+		talk(t, ns, "127.0.0.1", 20000, 0) // twenty seconds ahead of the other, who goes on
 		talk(t, ns, "127.0.0.2", 10, time.Millisecond)
 		return v
 	})
