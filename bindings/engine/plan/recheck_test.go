@@ -123,6 +123,26 @@ func TestRecheckOfTheOtherDirection(t *testing.T) {
 	}
 }
 
+// TestRecheckOfASum has flows that one of two queries selected: each is asked
+// for the filters of both, and of what is behind them.
+func TestRecheckOfASum(t *testing.T) {
+	_, c := made(t, 8)
+	tap := &tapped{Kernel: c, fetch: func(int) {
+		set(t, c, mark(1, 2), mark(5, 9), mark(6, 1)) // 1 and 6 are of the other part now, 5 of none
+	}}
+	q, err := where(t, tap, "mark == 1").Plus(where(t, tap, "mark == 2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := apply(t, tap, Delete(q), Options{Journal: kept(t)})
+	if res.Matched != 4 || res.Applied != 3 || res.Changed != 1 {
+		t.Errorf("%v, want 3 of 4 applied and 1 changed", res)
+	}
+	if table := rows(t, c); len(table) != 5 || table[tuple(5)] == "" {
+		t.Errorf("left: %v", table)
+	}
+}
+
 // TestRecheckBehindAFunction has a query with a function of a script: it is not
 // called again, but the filter in front of it is asked.
 func TestRecheckBehindAFunction(t *testing.T) {
