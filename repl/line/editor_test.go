@@ -115,22 +115,22 @@ func (c *console) begin(prompt string) <-chan outcome {
 		text, err := c.ed.ReadLine(prompt)
 		done <- outcome{text, err}
 	}()
-	c.raw()
+	c.raw(done)
 	c.wait(prompt, before+1)
 	return done
 }
 
-// raw returns when keys reach the editor: before, Ctrl-C is a signal of the
-// terminal's. The prompt does not tell, since what the last line drew may come
-// as late.
-func (c *console) raw() {
+// raw returns when keys reach the editor, or the line was typed ahead and is
+// done: before, Ctrl-C is a signal of the terminal's. The prompt does not tell,
+// since what the last line drew may come as late.
+func (c *console) raw(done <-chan outcome) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		mode, err := unix.IoctlGetTermios(int(c.tty.Fd()), unix.TCGETS)
 		switch {
 		case err != nil:
 			c.t.Fatal(err)
-		case mode.Lflag&unix.ICANON == 0:
+		case mode.Lflag&unix.ICANON == 0, len(done) > 0:
 			return
 		case time.Now().After(end):
 			c.t.Fatalf("the terminal is not raw; it shows %q", c.picture())
