@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,46 +68,53 @@ func mixed(t *testing.T) *netns.NS {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	ns := netnstest.New(t)
 	ctsh(t, ns, "../../../bindings/lualib/ct/testdata/mixed179.lua").want(t, 0, "", "")
-	if n := len(table(t, ns)); n != 179 {
+	if n := len(table(t, ns).flows); n != 179 {
 		t.Fatalf("the table holds %d flows, want 179", n)
 	}
 	return ns
 }
 
-// table reads all flows, by tuple.
-func table(t *testing.T, ns *netns.NS) map[string]wire.Entry {
+// reading is a table as it was read: all flows, by tuple.
+type reading struct {
+	at    time.Time
+	flows map[string]wire.Entry
+}
+
+func table(t *testing.T, ns *netns.NS) reading {
 	t.Helper()
 	k := conntrack.Open(ns)
 	defer k.Close()
-	all := map[string]wire.Entry{}
+	r := reading{time.Now(), map[string]wire.Entry{}}
 	_, err := k.Dump(t.Context(), &wire.Dump{}, conntrack.DumpOptions{}, func(v *wire.View) error {
 		var e wire.Entry
 		v.Entry(&e)
-		all[fmt.Sprintf("%s zone %d", e.Orig, e.Orig.Zone)] = e
+		r.flows[fmt.Sprintf("%s zone %d", e.Orig, e.Orig.Zone)] = e
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return r
 }
 
-// unchanged checks that a table has the flows that it had.
-func unchanged(t *testing.T, ns *netns.NS, before map[string]wire.Entry) {
+// unchanged checks that a table has the flows that it had, with what is left of
+// their timeouts.
+func unchanged(t *testing.T, ns *netns.NS, before reading) {
 	t.Helper()
 	after := table(t, ns)
-	for name, was := range before {
-		is, there := after[name]
+	passed := restore.Options{Age: after.at.Sub(before.at)}
+	for name, was := range before.flows {
+		is, there := after.flows[name]
 		if !there {
 			t.Errorf("%s is gone", name)
 			continue
 		}
-		if diff := restore.Differs(&was, &is, restore.Options{}); len(diff) > 0 {
+		if diff := restore.Differs(&was, &is, passed); len(diff) > 0 {
 			t.Errorf("%s differs in %v: %s", name, diff, cmp.Diff(was.Flow.Orig, is.Flow.Orig))
 		}
 	}
-	for name := range after {
-		if _, there := before[name]; !there {
+	for name := range after.flows {
+		if _, there := before.flows[name]; !there {
 			t.Errorf("%s is new", name)
 		}
 	}

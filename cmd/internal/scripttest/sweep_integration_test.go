@@ -23,7 +23,7 @@ func TestKeepManagement(t *testing.T) {
 	unchanged(t, ns, before)
 	ctsh(t, ns, path, "22", "80", "443").want(t, 0, "kept 5, delete: 174 matched, 174 applied", "")
 	v4, v6 := 0, 0
-	for _, e := range table(t, ns) {
+	for _, e := range table(t, ns).flows {
 		if e.Orig.Src.Is4() {
 			v4++
 		} else {
@@ -58,9 +58,9 @@ func TestReconcile(t *testing.T) {
 	ctsh(t, ns, "--dry-run", path, want).want(t, 0, "delete: dry run, 4 matched, nothing changed", "")
 	unchanged(t, ns, before)
 	ctsh(t, ns, path, want).want(t, 0, "delete: 4 matched, 4 applied", "")
-	after := table(t, ns)
+	after := table(t, ns).flows
 	stay := 0
-	for name, e := range before {
+	for name, e := range before.flows {
 		_, there := after[name]
 		serving := e.Reply.Src.String() == "10.244.1.3"
 		stale := e.Reply.Src.String() == "10.244.1.2"
@@ -91,7 +91,7 @@ func TestSweep(t *testing.T) {
 	ctsh(t, ns, path, "-v").want(t, 0, "delete: 44 matched, 44 applied", "")
 	ctsh(t, ns, path).want(t, 0, "", "")
 	ctsh(t, ns, path, "-v").want(t, 0, "delete: 0 matched, 0 applied", "")
-	if n := len(table(t, ns)); n != 135 {
+	if n := len(table(t, ns).flows); n != 135 {
 		t.Errorf("%d flows are left, want 135", n)
 	}
 }
@@ -109,7 +109,7 @@ func TestSaveAndRestore(t *testing.T) {
 	flush()
 	path := script(t, "restore-flows.lua")
 	ctsh(t, ns, "--dry-run", path, file, ready).want(t, 0, "restore: dry run, 179 matched, nothing changed", "")
-	if len(table(t, ns)) != 0 {
+	if len(table(t, ns).flows) != 0 {
 		t.Error("a dry run restored something")
 	}
 	if _, err := os.Stat(ready); err == nil {
@@ -133,11 +133,11 @@ func TestSaveAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctsh(t, ns, path, file).want(t, 6, "", "is damaged")
-	if len(table(t, ns)) != 0 {
+	if len(table(t, ns).flows) != 0 {
 		t.Error("a damaged file was restored")
 	}
 	r := ctsh(t, ns, "-e", "local r = ct.restore(arg[1], {force = true}):apply() print(r.applied, r.failed)", file)
-	if n := len(table(t, ns)); r.code != 0 || r.out != fmt.Sprintf("%d\t0\n", n) || n == 0 || n == 179 {
+	if n := len(table(t, ns).flows); r.code != 0 || r.out != fmt.Sprintf("%d\t0\n", n) || n == 0 || n == 179 {
 		t.Errorf("its good part: %+v, %d flows", r, n)
 	}
 }
