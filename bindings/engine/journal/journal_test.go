@@ -39,7 +39,7 @@ func TestJournal(t *testing.T) {
 		want = append(want, change{Update, string(p), true})
 	}
 	for _, p := range payloads(3, 2) {
-		want = append(want, change{Action, string(p), false})
+		want = append(want, change{Action, string(p), true})
 	}
 	id := w.Header().ID
 	for _, name := range []string{id, id[:7], strings.ToUpper(id), ""} {
@@ -65,7 +65,7 @@ func TestJournal(t *testing.T) {
 	}
 	e := entry(t, s, id)
 	if e.Counts[Delete] != 996 || e.Counts[Update] != 3 || e.Counts[Action] != 2 || len(e.Counts) != 3 ||
-		e.NotDone != 5 || e.Unsettled != 2 || e.Outcome == nil || e.Live || e.Err != nil || e.Undone != nil {
+		e.NotDone != 5 || e.Outcome == nil || e.Live || e.Err != nil || e.Undone != nil {
 		t.Errorf("%+v", e)
 	}
 	if info, err := os.Stat(filepath.Join(s.dir, id+suffix)); err != nil || info.Size() != e.Size || info.Mode() != 0o600 {
@@ -141,8 +141,34 @@ func TestAbort(t *testing.T) {
 	must(t, w.Intend(Delete, payloads(0, 2)))
 	w.Abort()
 	w.Abort()
-	if e := entry(t, s, w.Header().ID); e.Counts[Delete] != 2 || e.Outcome != nil || e.Live || e.Err != nil || e.Unsettled != 2 {
+	if e := entry(t, s, w.Header().ID); e.Counts[Delete] != 2 || e.Outcome != nil || e.Live || e.Err != nil {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestSettled: what became of the last batch is known where the writer noted it,
+// or ended with nothing left open; of those before it is known anyway.
+func TestSettled(t *testing.T) {
+	for name, tc := range map[string]struct {
+		end  func(*Writer) error
+		last bool
+	}{
+		"killed":           {func(w *Writer) error { w.Abort(); return nil }, false},
+		"killed, noted":    {func(w *Writer) error { defer w.Abort(); return w.Settle([]int{1}) }, true},
+		"ended":            {func(w *Writer) error { return w.End(Outcome{Applied: 3}) }, true},
+		"ended in a doubt": {func(w *Writer) error { return w.End(Outcome{Applied: 2, Unknown: 1}) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(t)
+			w := begin(t, s, some("create"))
+			must(t, w.Intend(Create, payloads(0, 1)))
+			must(t, w.Intend(Create, payloads(1, 2)))
+			must(t, tc.end(w))
+			got := all(t, read(t, s, ""))
+			if want := []bool{true, tc.last}; len(got) < 2 || got[0].settled != want[0] || got[1].settled != want[1] {
+				t.Errorf("%v, want settled %v", got, want)
+			}
+		})
 	}
 }
 

@@ -6,12 +6,10 @@ type Entry struct {
 	Header  Header // zero where it cannot be read
 	Size    int64  // bytes of it in its file
 	Counts  map[Kind]int
-	NotDone int // changes that are known not to have happened; not in Counts
-	// Unsettled are those in Counts of which nobody knows whether they happened.
-	Unsettled int
-	Outcome   *Outcome // nil where it was not ended
-	Live      bool     // it is being written
-	Undone    *Mark    // nil where it was not undone, or its undo was itself
+	NotDone int      // changes that are known not to have happened; not in Counts
+	Outcome *Outcome // nil where it was not ended
+	Live    bool     // it is being written
+	Undone  *Mark    // nil where it was not undone, or its undo was itself
 	// Err is nil, or why it cannot be read, or not to its end: an [*UnsafeError],
 	// a [*record.FormatError], a [*record.DamageError], an [*Error].
 	Err error
@@ -67,9 +65,6 @@ func (c *cursor) entry() Entry {
 			e.Counts[b.kind] += n
 		}
 		e.NotDone += b.n - n
-		if !b.settled {
-			e.Unsettled += n
-		}
 	}
 	return e
 }

@@ -12,8 +12,8 @@ type Change struct {
 	Kind    Kind
 	Payload []byte // good during the call that it is given to
 	At      Moment // when it was about to be made
-	// Settled tells that it was noted what became of the batch. Of one that was
-	// not, any part may have happened, or none.
+	// Settled tells that it is known to have happened. Of what is not settled
+	// any part may have happened, or none.
 	Settled bool
 }
 
@@ -142,7 +142,7 @@ func (r *Reader) Damage() *record.DamageError { return r.damage }
 // it and is returned; an [*Error] says that the file cannot be read again.
 func (r *Reader) Each(fn func(Change) error) error {
 	for i := range r.batches {
-		if err := r.load(&r.batches[i]); err != nil {
+		if err := r.load(i); err != nil {
 			return err
 		}
 		for _, c := range r.list {
@@ -158,7 +158,7 @@ func (r *Reader) Each(fn func(Change) error) error {
 // in: what was changed twice comes to be as it was before the first time.
 func (r *Reader) Back(fn func(Change) error) error {
 	for i := len(r.batches) - 1; i >= 0; i-- {
-		if err := r.load(&r.batches[i]); err != nil {
+		if err := r.load(i); err != nil {
 			return err
 		}
 		for j := len(r.list) - 1; j >= 0; j-- {
@@ -170,8 +170,16 @@ func (r *Reader) Back(fn func(Change) error) error {
 	return nil
 }
 
+// settled tells whether it is known what became of a batch. A Writer notes only
+// what did not happen, and does so before it begins the next one or ends: it is
+// known of all but the last, and of that where the end leaves nothing open.
+func (r *Reader) settled(i int) bool {
+	return r.batches[i].settled || i < len(r.batches)-1 || r.outcome != nil && r.outcome.Unknown == 0
+}
+
 // load reads the changes of a batch.
-func (r *Reader) load(b *batch) error {
+func (r *Reader) load(n int) error {
+	b, settled := &r.batches[n], r.settled(n)
 	r.list = r.list[:0]
 	if cap(r.arena) < b.bytes {
 		r.arena = make([]byte, 0, b.bytes)
@@ -188,7 +196,7 @@ func (r *Reader) load(b *batch) error {
 		}
 		from := len(r.arena)
 		r.arena = append(r.arena, payload...)
-		r.list = append(r.list, Change{b.kind, r.arena[from:len(r.arena):len(r.arena)], b.at, b.settled})
+		r.list = append(r.list, Change{b.kind, r.arena[from:len(r.arena):len(r.arena)], b.at, settled})
 	}
 	return nil
 }
