@@ -118,5 +118,5 @@ func (d folder) Free() (int64, error) {
 	if err := unix.Fstatfs(int(d.Fd()), &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Bavail) * st.Frsize, nil
+	return int64(st.Bavail * uint64(st.Frsize)), nil
 }

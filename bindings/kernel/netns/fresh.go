@@ -34,7 +34,7 @@ func New() (*NS, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh.name = fmt.Sprintf("net:[%d]", fresh.ino)
+	fresh.name = fmt.Sprintf("net:[%d]", fresh.Inode())
 	return fresh, nil
 }
 

@@ -18,10 +18,10 @@ import (
 // open the namespace lives, also when its name is deleted. Its methods may be
 // called from several goroutines.
 type NS struct {
-	file     *os.File
-	name     string // what String returns
-	path     string // what Watch watches, "" when nothing can be deleted
-	dev, ino uint64
+	file *os.File
+	name string      // what String returns
+	path string      // what Watch watches, "" when nothing can be deleted
+	stat unix.Stat_t // device and inode tell it from others
 }
 
 // Open opens the namespace that spec names:
@@ -97,11 +97,11 @@ func (ns *NS) FD() int { return int(ns.file.Fd()) }
 
 // Inode identifies the namespace among those alive: it is the number that
 // "lsns" and /proc/PID/ns/net show. Numbers of dead namespaces are used again.
-func (ns *NS) Inode() uint64 { return ns.ino }
+func (ns *NS) Inode() uint64 { return ns.stat.Ino }
 
 // Equal reports whether both are the same namespace.
 func (ns *NS) Equal(other *NS) bool {
-	return ns != nil && other != nil && ns.dev == other.dev && ns.ino == other.ino
+	return ns != nil && other != nil && ns.stat.Dev == other.stat.Dev && ns.stat.Ino == other.stat.Ino
 }
 
 // String is the spec the namespace was opened by, "net:[INODE]" for one
@@ -161,5 +161,5 @@ func fromOwned(fd int, spec, path string) (*NS, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("open network namespace %q: %w", spec, err)
 	}
-	return &NS{file: os.NewFile(uintptr(fd), spec), name: spec, path: path, dev: st.Dev, ino: st.Ino}, nil
+	return &NS{file: os.NewFile(uintptr(fd), spec), name: spec, path: path, stat: st}, nil
 }

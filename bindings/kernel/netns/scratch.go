@@ -50,7 +50,7 @@ func Reexec(o ReexecOptions) (exitCode int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	marker := fmt.Sprintf("%s=not:%d", ScratchVar, home.ino)
+	marker := fmt.Sprintf("%s=not:%d", ScratchVar, home.Inode())
 	if err := home.Close(); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func InScratch() bool {
 		return false
 	}
 	defer here.Close()
-	return kind == "not" && here.ino != marked || kind == "in" && here.ino == marked
+	return kind == "not" && here.Inode() != marked || kind == "in" && here.Inode() == marked
 }
 
 // EnterScratch makes the scratch ready: it brings the loopback interface up
@@ -95,7 +95,7 @@ func EnterScratch() error {
 		return err
 	}
 	defer here.Close()
-	return os.Setenv(ScratchVar, fmt.Sprintf("in:%d", here.ino))
+	return os.Setenv(ScratchVar, fmt.Sprintf("in:%d", here.Inode()))
 }
 
 // startScratch starts the child, with the fewest new namespaces that do.

@@ -51,9 +51,9 @@ func (ns *NS) checkName() error {
 		return &DeletedError{Name: ns.name}
 	case err != nil:
 		return &fs.PathError{Op: "watch network namespace", Path: ns.path, Err: err}
-	case st.Ino == ns.ino && st.Dev == ns.dev:
+	case st.Ino == ns.stat.Ino && st.Dev == ns.stat.Dev:
 		return nil
-	case st.Dev == ns.dev:
+	case st.Dev == ns.stat.Dev:
 		return &DeletedError{Name: ns.name, Replaced: true}
 	}
 	return &DeletedError{Name: ns.name} // unmounted: the plain file below shows

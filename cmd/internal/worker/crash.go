@@ -83,11 +83,11 @@ const crashCode = 2
 // end judges how the worker ended.
 func (c *crash) end(state *os.ProcessState, memory int64) *End {
 	usage, _ := state.SysUsage().(*syscall.Rusage)
-	var resident int64
+	var resident uint64
 	if usage != nil {
-		resident = usage.Maxrss << 10
+		resident = uint64(usage.Maxrss) << 10
 	}
-	e := c.judge(child.ExitCode(state), child.Signal(state), resident > memory/4)
+	e := c.judge(child.ExitCode(state), child.Signal(state), resident > uint64(memory)/4)
 	c.release(e)
 	return e
 }

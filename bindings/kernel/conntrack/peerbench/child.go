@@ -69,10 +69,10 @@ func (w *world) child(name string, found any, work func() error) error {
 }
 
 // usage is the processor time and the largest memory of this process so far.
-func usage() (seconds float64, peakKiB int64) {
+func usage() (seconds float64, peakKiB uint64) {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0, 0
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9, u.Maxrss
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9, uint64(u.Maxrss)
 }

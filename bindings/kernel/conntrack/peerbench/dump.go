@@ -163,7 +163,7 @@ func counted(err error, n, want int) error {
 // memory is what a process that streams the table needed.
 type memory struct {
 	Flows   int
-	PeakKiB int64
+	PeakKiB uint64
 }
 
 // streamOnce is the child that counts flows with a predicate.

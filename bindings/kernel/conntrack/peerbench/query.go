@@ -85,7 +85,7 @@ func (b *bench) query() error {
 	raw := contender{run: func() error { n, err := w.rawDump(); return counted(err, n, b.flows) }}
 	for _, q := range questions() {
 		var out, theirs []byte
-		var peak int64
+		var peak uint64
 		list := []contender{raw, {run: func() (err error) { out, peak, err = w.measured(q.same, b.ctsh, "-e", q.script); return err }}}
 		if q.shell != "" {
 			list = append(list, contender{run: func() (err error) { theirs, _, err = w.measured(q.same, "sh", "-c", q.shell); return err }})
@@ -129,7 +129,7 @@ func (b *bench) manyAddresses(w *world) error {
 
 // measured runs a command in the namespace and returns its largest memory, and
 // with keep what it printed, up to a page of it; else that goes to /dev/null.
-func (w *world) measured(keep bool, name string, args ...string) (out []byte, peakKiB int64, err error) {
+func (w *world) measured(keep bool, name string, args ...string) (out []byte, peakKiB uint64, err error) {
 	var page head
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(w.ctx, name, args...)
@@ -141,7 +141,7 @@ func (w *world) measured(keep bool, name string, args ...string) (out []byte, pe
 		return nil, 0, fmt.Errorf("%s %v: %w: %s", name, args, err, bytes.TrimSpace(errs.Bytes()))
 	}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peakKiB = u.Maxrss
+		peakKiB = uint64(u.Maxrss)
 	}
 	return page.b, peakKiB, nil
 }
