@@ -89,7 +89,7 @@ func TestRoundTrip(t *testing.T) {
 	if got.Namespace != h.Namespace || got.Name != h.Name || !got.Accounting || got.Timestamps || got.Version != 1 || got.Kernel == "" || got.Boot == "" {
 		t.Errorf("%+v", got)
 	}
-	if n := len(got.Query); n < maxText-3 || n > maxText+40 || !strings.HasPrefix(h.Query, got.Query[:maxText-3]) || !strings.HasSuffix(got.Query, " bytes cut]") {
+	if n := len(got.Query); n < record.MaxText-3 || n > record.MaxText+40 || !strings.HasPrefix(h.Query, got.Query[:record.MaxText-3]) || !strings.HasSuffix(got.Query, " bytes cut]") {
 		t.Errorf("of %d bytes of query %d are kept: ...%q", len(h.Query), n, got.Query[n-40:])
 	}
 	if age := f.Age(); age < 0 || age > time.Hour {

@@ -148,7 +148,7 @@ func TestForeignRecords(t *testing.T) {
 	}{
 		{[]rec{end}, false},
 		{[]rec{{'H', "{"}, end}, false},
-		{[]rec{{'H', string(make([]byte, maxJSON+1))}, end}, false},
+		{[]rec{{'H', string(make([]byte, record.MaxHeader+1))}, end}, false},
 		{[]rec{header, header, end}, true},
 		{[]rec{header, {'F', "no message"}, end}, true},
 		{[]rec{header, {'X', ""}, end}, true},

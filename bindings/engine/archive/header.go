@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -20,14 +19,6 @@ const (
 	typeHeader = 'H'
 	typeFlow   = 'F'
 	typeEnd    = 'E'
-)
-
-// maxText is how much is kept of each text in a header, in bytes, and maxJSON
-// how long a header may be when it is read: six bytes stand for one where all are
-// escaped.
-const (
-	maxText = 4 << 10
-	maxJSON = 128 << 10
 )
 
 // Header says where the flows of a file come from.
@@ -63,21 +54,9 @@ func (h *Header) fill() error {
 	h.Version, h.Saved, h.Boot = int(format.Version), journal.Now(), boot
 	h.Kernel = unix.ByteSliceToString(name.Release[:])
 	for _, text := range []*string{&h.Namespace, &h.Name, &h.Query} {
-		*text = cut(*text)
+		*text = record.Cut(*text)
 	}
 	return nil
-}
-
-// cut is text, or its first part with a word about the rest.
-func cut(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	end := maxText
-	for end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s [%d bytes cut]", text[:end], len(text)-end)
 }
 
 // parseHeader reads the first record. The reason for a bad one is in words.
@@ -85,7 +64,7 @@ func parseHeader(typ byte, payload []byte) (h Header, reason string) {
 	switch {
 	case typ != typeHeader:
 		return h, "the first record is not a header"
-	case len(payload) > maxJSON:
+	case len(payload) > record.MaxHeader:
 		return h, "the header is longer than any"
 	case json.Unmarshal(payload, &h) != nil:
 		return h, "the header is not the JSON that it should be"

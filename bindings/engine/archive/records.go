@@ -33,7 +33,7 @@ func (f *File) records() (r *record.Reader, h Header, err error) {
 	start := r.Offset()
 	typ, payload, err := r.Next()
 	if errors.Is(err, io.EOF) {
-		return nil, h, &record.DamageError{Offset: start, Reason: "cut short"}
+		return nil, h, &record.DamageError{Offset: start, Reason: record.CutShort}
 	}
 	if err != nil {
 		return nil, h, err
@@ -70,7 +70,7 @@ func follow(r *record.Reader, fn func(*wire.View) error) error {
 		typ, payload, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			damage = "cut short: the last record is missing"
+			damage = record.CutShort + ": the last record is missing"
 		case err != nil:
 			return err
 		case typ == typeFlow:

@@ -158,7 +158,7 @@ func TestForged(t *testing.T) {
 		{"does not begin with a header", 0, []rec{{'B', batch(0, 1)}}},
 		{"header is not understood", 0, []rec{{'H', "{"}}},
 		{"header of another journal", 0, []rec{{'H', `{"id":"0123456788"}`}}},
-		{"longer than any", 0, []rec{{'H', `{"id":"` + id + `","op":"` + strings.Repeat("x", maxJSON) + `"}`}}},
+		{"longer than any", 0, []rec{{'H', `{"id":"` + id + `","op":"` + strings.Repeat("x", record.MaxHeader) + `"}`}}},
 		{"a second header", 1, with(rec{'H', header})},
 		{"outside of a batch", 1, with(rec{'d', "y"})},
 		{"a batch is not complete", 1, []rec{{'H', header}, {'B', batch(0, 2)}, {'d', "x"}, {'E', "{}"}}},

@@ -1,11 +1,8 @@
 package journal
 
 import (
-	"fmt"
 	"os"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ctsh/ctsh/bindings/engine/record"
 )
@@ -19,17 +16,6 @@ const (
 	typeBatch  = 'B'
 	typeSettle = 'S'
 	typeEnd    = 'E'
-)
-
-// recordHead is what stands before a payload: type, length, checksum.
-const recordHead = 1 + 4 + 4
-
-// maxText is how much is kept of each text in a header, in bytes, and maxJSON
-// how long a header may be when it is read: six bytes stand for one where all
-// are escaped.
-const (
-	maxText = 4 << 10
-	maxJSON = 256 << 10
 )
 
 // Header says whose changes a journal holds. Its texts come from users and
@@ -77,20 +63,8 @@ const maxBeside = 1000
 // cut shortens the texts that came from outside.
 func (h *Header) cut() {
 	for _, text := range []*string{&h.Namespace, &h.Name, &h.Op, &h.Target, &h.Command, &h.User, &h.Undoes} {
-		*text = cut(*text)
+		*text = record.Cut(*text)
 	}
-}
-
-// cut is text, or its first part with a word about the rest.
-func cut(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	end := maxText
-	for end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s [%d bytes cut]", strings.Clone(text[:end]), len(text)-end)
 }
 
 // Outcome is how a change ended.

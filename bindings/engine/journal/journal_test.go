@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 func TestJournal(t *testing.T) {
@@ -176,14 +178,14 @@ func TestSettled(t *testing.T) {
 func TestLongHeader(t *testing.T) {
 	s := at(t)
 	h := some("delete")
-	h.Target, h.Command = strings.Repeat("\x01", 1<<20), strings.Repeat("ü", maxText)
+	h.Target, h.Command = strings.Repeat("\x01", 1<<20), strings.Repeat("ü", record.MaxText)
 	h = written(t, s, h, 1)
 	got := read(t, s, h.ID).Header()
-	if got.Target != strings.Repeat("\x01", maxText)+" [1044480 bytes cut]" || got.Command != strings.Repeat("ü", maxText/2)+" [4096 bytes cut]" {
+	if got.Target != strings.Repeat("\x01", record.MaxText)+" [1044480 bytes cut]" || got.Command != strings.Repeat("ü", record.MaxText/2)+" [4096 bytes cut]" {
 		t.Errorf("%d and %d bytes", len(got.Target), len(got.Command))
 	}
-	if h.Target = strings.Repeat("x", maxText-1) + "üü"; cut(h.Target) != strings.Repeat("x", maxText-1)+" [4 bytes cut]" {
-		t.Errorf("%q", cut(h.Target)[maxText-5:])
+	if h.Target = strings.Repeat("x", record.MaxText-1) + "üü"; record.Cut(h.Target) != strings.Repeat("x", record.MaxText-1)+" [4 bytes cut]" {
+		t.Errorf("%q", record.Cut(h.Target)[record.MaxText-5:])
 	}
 }
 

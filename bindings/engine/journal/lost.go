@@ -46,16 +46,16 @@ func search(src io.ReaderAt, offset, n int64, fn func(typ byte, payload []byte, 
 	buf := make([]byte, 64<<10)
 	for offset < n {
 		got, err := src.ReadAt(buf[:min(int64(len(buf)), n-offset)], offset)
-		for i := 0; i+recordHead < got; i++ {
+		for i := 0; i+record.HeadLen < got; i++ {
 			size := int64(binary.BigEndian.Uint32(buf[i+1:]))
 			switch {
 			case buf[i] == typeBatch && size == batchLen:
-			case (buf[i] == typeHeader || buf[i] == typeEnd) && size <= maxJSON && buf[i+recordHead] == '{':
+			case (buf[i] == typeHeader || buf[i] == typeEnd) && size <= record.MaxHeader && buf[i+record.HeadLen] == '{':
 			default:
 				continue
 			}
 			at := place{offset: offset + int64(i), payload: int(size)}
-			r.Restart(io.NewSectionReader(src, at.offset, recordHead+size), at.offset, 0)
+			r.Restart(io.NewSectionReader(src, at.offset, record.HeadLen+size), at.offset, 0)
 			if typ, payload, err := r.Next(); err == nil {
 				fn(typ, payload, at)
 			}
@@ -63,10 +63,10 @@ func search(src io.ReaderAt, offset, n int64, fn func(typ byte, payload []byte, 
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false
 		}
-		if got <= recordHead {
+		if got <= record.HeadLen {
 			break
 		}
-		offset += int64(got - recordHead)
+		offset += int64(got - record.HeadLen)
 	}
 	return true
 }

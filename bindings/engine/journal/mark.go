@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+
+	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 // Mark says by what a journal was undone.
@@ -43,7 +45,7 @@ func (s *Store) MarkUndone(id, by string) error {
 	}
 	id = src.id(k)
 	src.close()
-	if err := writeMark(d, id, Mark{cut(by), Now()}, slices.Contains(names, id+newSuffix)); err != nil {
+	if err := writeMark(d, id, Mark{record.Cut(by), Now()}, slices.Contains(names, id+newSuffix)); err != nil {
 		return &Error{"mark", filepath.Join(s.dir, id+suffix), err}
 	}
 	return nil
@@ -110,7 +112,7 @@ func readMark(d Folder, name string) (m Mark) {
 	if own(f, name, fs.FileMode(0)) != nil {
 		return Mark{}
 	}
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxJSON))
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, record.MaxHeader))
 	if err != nil || json.Unmarshal(text, &m) != nil {
 		return Mark{}
 	}

@@ -157,7 +157,7 @@ func (c *contents) add(typ byte, payload []byte, at place, r *record.Reader) (re
 		}
 		return x.last().settle(payload, len(x.batches)-1)
 	case typeEnd:
-		if len(payload) > maxJSON {
+		if len(payload) > record.MaxHeader {
 			return "its outcome is not understood"
 		}
 		x.outcome = at
@@ -170,7 +170,7 @@ func (c *contents) addHeader(x *extent, at place) (reason string) {
 	switch {
 	case x != nil && !x.ended():
 		return "a second header follows"
-	case at.payload > maxJSON:
+	case at.payload > record.MaxHeader:
 		return fmt.Sprintf("a header of %d bytes is longer than any", at.payload)
 	case len(c.extents) == fileIDs:
 		return "it holds more journals than any"

@@ -128,7 +128,7 @@ func TestSharedFlipped(t *testing.T) {
 	defer f.Close()
 	rng := rand.New(rand.NewPCG(5, 6))
 	var bits []int
-	for i := range recordHead * 8 { // one that seems longer than the file must not seem torn
+	for i := range record.HeadLen * 8 { // one that seems longer than the file must not seem torn
 		bits = append(bits, int(planted[3].header.offset)*8+i, int(planted[1].header.offset)*8+i)
 	}
 	for range 700 {
@@ -196,7 +196,7 @@ func TestFlippedHeaderOfKilled(t *testing.T) {
 	file, err := os.ReadFile(filepath.Join(s.dir, name))
 	must(t, err)
 	head := int(entry(t, s, name[:idLen]).Size)
-	for bit := range recordHead * 8 {
+	for bit := range record.HeadLen * 8 {
 		bad := bytes.Clone(file)
 		bad[head+bit/8] ^= 1 << (bit % 8)
 		put(t, s, name[:idLen], bad)

@@ -113,7 +113,7 @@ func (src *source) empty(k int) bool {
 
 // read returns the payload of a record. It is good until the next call.
 func (src *source) read(p place) ([]byte, error) {
-	src.rd.Restart(io.NewSectionReader(src.file, p.offset, recordHead+int64(p.payload)), p.offset, p.records)
+	src.rd.Restart(io.NewSectionReader(src.file, p.offset, record.HeadLen+int64(p.payload)), p.offset, p.records)
 	_, payload, err := src.rd.Next()
 	if err != nil {
 		return nil, &Error{"read again", src.path, err}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+
+	"github.com/ctsh/ctsh/bindings/engine/record"
 )
 
 // Bounds of a batch: so much is held in memory when it is read.
@@ -140,7 +142,7 @@ func (w *Writer) End(o Outcome) error {
 		_ = w.release()
 		return err
 	}
-	o.Error, o.At = cut(o.Error), Now()
+	o.Error, o.At = record.Cut(o.Error), Now()
 	text, err := json.Marshal(o)
 	if err == nil {
 		err = w.file.out.Append(typeEnd, text)

@@ -9,7 +9,7 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	payload := make([]byte, 306)
 	b.Run("write", func(b *testing.B) {
-		b.SetBytes(headLen + 306)
+		b.SetBytes(HeadLen + 306)
 		b.ReportAllocs()
 		w := NewWriter(io.Discard, format)
 		for b.Loop() {
@@ -28,7 +28,7 @@ func BenchmarkRecord(b *testing.B) {
 		_ = w.Flush()
 		src := bytes.NewReader(nil)
 		r, at := &Reader{}, len(format.start())
-		b.SetBytes(headLen + 306)
+		b.SetBytes(HeadLen + 306)
 		b.ReportAllocs()
 		for left := 0; b.Loop(); left-- {
 			if left == 0 {

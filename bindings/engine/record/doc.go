@@ -14,6 +14,9 @@
 // and why. Behind the first bad record nothing is looked for: a length that
 // cannot be trusted leads nowhere.
 //
+// Where a first record says what the others are about, in JSON, [Cut] and
+// [MaxHeader] bound it.
+//
 // The package must not know what types and payloads mean, nor open or sync
 // files. Where a file ends cleanly is the only end it knows: that a last record
 // is missing whole is for its users to notice, by a record that must be last.

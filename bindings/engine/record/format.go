@@ -9,8 +9,8 @@ import (
 // MaxLen is the longest payload, in bytes.
 const MaxLen = 16 << 20
 
-// headLen is the length of what stands before a payload.
-const headLen = 1 + 4 + 4
+// HeadLen is the length of what stands before a payload: type, length, checksum.
+const HeadLen = 1 + 4 + 4
 
 // castagnoli is the polynomial that processors have an instruction for. Its
 // tables take 0.2 ms to make, which a command without records need not wait for.

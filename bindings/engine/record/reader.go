@@ -61,14 +61,14 @@ func (r *Reader) Next() (typ byte, payload []byte, err error) {
 		r.err = err
 		return 0, nil, err
 	}
-	r.from += headLen + len(payload)
-	r.offset += int64(headLen + len(payload))
+	r.from += HeadLen + len(payload)
+	r.offset += int64(HeadLen + len(payload))
 	r.records++
 	return typ, payload, nil
 }
 
 func (r *Reader) next() (typ byte, payload []byte, err error) {
-	if err := r.fill(headLen); err != nil {
+	if err := r.fill(HeadLen); err != nil {
 		if errors.Is(err, io.EOF) && r.from == r.to {
 			return 0, nil, io.EOF
 		}
@@ -78,11 +78,11 @@ func (r *Reader) next() (typ byte, payload []byte, err error) {
 	if n > MaxLen {
 		return 0, nil, r.bad(fmt.Sprintf("a record of %d bytes is longer than any", n))
 	}
-	if err := r.fill(headLen + int(n)); err != nil {
+	if err := r.fill(HeadLen + int(n)); err != nil {
 		return 0, nil, r.damage(err)
 	}
-	head := r.buf[r.from : r.from+headLen]
-	payload = r.buf[r.from+headLen:][:n:n]
+	head := r.buf[r.from : r.from+HeadLen]
+	payload = r.buf[r.from+HeadLen:][:n:n]
 	if binary.BigEndian.Uint32(head[5:]) != checksum(head, payload) {
 		return 0, nil, r.bad("the checksum is wrong")
 	}

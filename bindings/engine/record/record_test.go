@@ -64,7 +64,7 @@ func some(n int, seed uint64) []rec {
 		case 0:
 			size = 0
 		case 1:
-			size = bufferLen - headLen + rng.IntN(3) - 1
+			size = bufferLen - HeadLen + rng.IntN(3) - 1
 		case 2:
 			size = 3*bufferLen + rng.IntN(100)
 		}
@@ -118,7 +118,7 @@ func TestTorn(t *testing.T) {
 	file := encode(t, list)
 	ends := []int{len(format.start())} // where k records are whole
 	for _, r := range list {
-		ends = append(ends, ends[len(ends)-1]+headLen+len(r.payload))
+		ends = append(ends, ends[len(ends)-1]+HeadLen+len(r.payload))
 	}
 	for n := range file {
 		whole := 0
@@ -135,7 +135,7 @@ func TestTorn(t *testing.T) {
 			if !errors.Is(err, io.EOF) {
 				t.Errorf("%d bytes are %d whole records: %v", n, whole, err)
 			}
-		case !errors.As(err, &damage) || damage.Reason != "cut short" || damage.Records != whole:
+		case !errors.As(err, &damage) || damage.Reason != CutShort || damage.Records != whole:
 			t.Errorf("%d bytes: %v", n, err)
 		case n >= ends[0] && damage.Offset != int64(ends[whole]):
 			t.Errorf("%d bytes: the good part ends at %d, not %d", n, damage.Offset, ends[whole])
@@ -157,8 +157,8 @@ func TestFlipped(t *testing.T) {
 			t.Fatalf("bit %d: %v", bit, err)
 		}
 		at, whole := len(format.start()), 0
-		for whole < len(list) && at+headLen+len(list[whole].payload) <= bit/8 {
-			at += headLen + len(list[whole].payload)
+		for whole < len(list) && at+HeadLen+len(list[whole].payload) <= bit/8 {
+			at += HeadLen + len(list[whole].payload)
 			whole++
 		}
 		var damage *DamageError
@@ -207,7 +207,7 @@ func TestWords(t *testing.T) {
 
 // typeless is a record of type 0 whose checksum is right.
 func typeless() []byte {
-	head := make([]byte, headLen)
+	head := make([]byte, HeadLen)
 	sum := checksum(head)
 	return append(head[:5], byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
 }
@@ -271,7 +271,7 @@ func (f *full) Write(p []byte) (int, error) {
 }
 
 func TestFull(t *testing.T) {
-	const each = headLen + 100
+	const each = HeadLen + 100
 	for room := range 10 * each {
 		disk := &full{room}
 		w := NewWriter(disk, format)

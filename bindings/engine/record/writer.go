@@ -14,7 +14,7 @@ const bufferLen = 64 << 10
 // Writer appends records to a file. It is for one goroutine.
 type Writer struct {
 	dst  *bufio.Writer // keeps its first error
-	head [headLen]byte
+	head [HeadLen]byte
 	size int64
 }
 
@@ -53,7 +53,7 @@ func (w *Writer) Append(typ byte, parts ...[]byte) error {
 			_, err = w.dst.Write(p)
 		}
 	}
-	w.size += int64(headLen + n)
+	w.size += int64(HeadLen + n)
 	return err
 }
 
