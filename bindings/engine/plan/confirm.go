@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -25,7 +26,14 @@ func (j *flowJob) confirm(ctx context.Context, a *application, w *looked, reqs [
 	}
 	late := &looked{}
 	place := make([]int, 0, len(reqs))
-	err = j.sort(ctx, a, flows, late, func(n int, _ *wire.Flow, _ *wire.View) { place = append(place, n) })
+	updates := j.step.kind() == journal.Update
+	err = j.sort(ctx, a, flows, late, func(n int, now *wire.Flow, _ *wire.View) {
+		if was := &flows[n]; updates && (now.Mark != was.Mark || now.Labels != was.Labels) {
+			late.changed++ // the request was made of what it had, which is what was taken down
+			return
+		}
+		place = append(place, n)
+	})
 	if err != nil {
 		place = place[:0]
 	}

@@ -62,6 +62,33 @@ func freshFor(t *testing.T, d time.Duration) {
 	t.Cleanup(func() { fresh = was })
 }
 
+// TestConfirmOfAnUpdate has a flow that somebody changes while it is being taken
+// down: what it would be changed from is not what it has.
+func TestConfirmOfAnUpdate(t *testing.T) {
+	freshFor(t, 0)
+	_, k := made(t, 8)
+	j := kept(t)
+	met := func() conntrack.Kernel {
+		looks := 0
+		return &slowFetch{k, func() {
+			if looks++; looks == 1 {
+				set(t, k, mark(1, 9))
+			}
+		}}
+	}
+	one := met()
+	res := apply(t, one, changing(t, where(t, one, "sport == 4000 and src in {10.0.0.1, 10.0.0.5}"), marking(5, ^uint32(0))), Options{Journal: j})
+	if adds(t, res); res.Applied != 1 || res.Changed != 1 || count(t, k, map[string]any{"mark": 9.0}) != 1 {
+		t.Errorf("%v %v", res, rows(t, k))
+	}
+	set(t, k, mark(1, 1))
+	apply(t, k, changing(t, where(t, k, "mark == 1"), marking(5, ^uint32(0))), Options{Journal: j})
+	res = apply(t, met(), undo(t, j, ""), Options{})
+	if adds(t, res); res.Applied != 0 || res.Changed != 1 || count(t, k, map[string]any{"mark": 9.0}) != 1 {
+		t.Errorf("undo: %v %v", res, rows(t, k))
+	}
+}
+
 // TestConfirm changes flows while they are being taken down: they were looked at
 // before that, and are looked at again behind it, more than once. What then is not sent is not
 // in the journal; nor is what is refused or not sent any more.

@@ -182,10 +182,33 @@ func TestUndoOfAnUpdateLongAgo(t *testing.T) {
 		t.Errorf("%v", res)
 	}
 	for _, e := range entries(t, k) {
-		// Of the second nothing would be left: then its timeout stays, and it goes
-		// by itself.
-		if want := map[byte]uint32{0: 400, 1: 5400, 2: 5400}[e.Orig.Src[15]]; want > 0 && (e.Timeout > want || e.Timeout+60 < want || e.Mark != 0) {
+		// Of the second nothing would be left: it ends.
+		if want := map[byte]uint32{0: 400, 1: 1, 2: 5400}[e.Orig.Src[15]]; want > 0 && (e.Timeout > want || e.Timeout+60 < want || e.Mark != 0) {
 			t.Errorf("%s has mark %d and %d s left, want %d", e.Orig, e.Mark, e.Timeout, want)
+		}
+	}
+}
+
+// TestUndoLeavesTimeoutsThatBeganAnew, by a packet or somebody else.
+func TestUndoLeavesTimeoutsThatBeganAnew(t *testing.T) {
+	_, k := made(t, 3)
+	u := &wire.Update{Key: wire.Key{Tuple: tuple(0)}, Timeout: seconds(9000)}
+	msg, err := u.Append(nil, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list [][]byte
+	for n, now := range []uint32{5400, 5390, 30} {
+		set(t, k, &wire.Update{Key: wire.Key{Tuple: tuple(n)}, Timeout: seconds(now)})
+		list = append(list, journal.Pack(nil, raw(t, n, func(e *wire.Entry) { e.Timeout, e.Present = 4000, e.Present&^wire.HasID }), msg))
+	}
+	res := apply(t, k, undo(t, ago(t, journal.Update, time.Hour, list...), ""), Options{})
+	if adds(t, res); res.Applied != 1 || res.Changed != 2 {
+		t.Errorf("%v", res)
+	}
+	for _, e := range entries(t, k) {
+		if want := []uint32{400, 5390, 30}[e.Orig.Src[15]]; e.Timeout != want {
+			t.Errorf("%s has %d s left, want %d", e.Orig, e.Timeout, want)
 		}
 	}
 }

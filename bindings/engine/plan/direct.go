@@ -69,18 +69,23 @@ func (s *directStep) run(ctx context.Context, a *application) error {
 
 // runOne sends a single request; its refusal is an error of the plan.
 func (s *directStep) runOne(ctx context.Context, a *application) error {
-	kind, raw := journal.Create, [][]byte(nil)
+	kind, raw, req := journal.Create, [][]byte(nil), s.reqs[0]
 	err := a.pace.wait(ctx, 1)
-	if err == nil && upserts(s.reqs[0]) {
-		kind, raw, err = a.overwritten(ctx, s.reqs[0].(*wire.Create))
+	if c := upsert(req); err == nil && c != nil {
+		if kind, raw, err = a.overwritten(ctx, c); kind == journal.Create {
+			// One that comes to be there meanwhile is not what was taken down.
+			only := *c
+			only.Upsert = false
+			req = &only
+		}
 	}
 	if err == nil && kind != 0 {
-		err = a.log.intend(kind, raw, s.reqs, []int{0})
+		err = a.log.intend(kind, raw, []wire.Request{req}, []int{0})
 	}
 	if err != nil || kind == 0 {
 		return err
 	}
-	err = a.k.Do(ctx, s.reqs[0])
+	err = a.k.Do(ctx, req)
 	var refused *conntrack.Error
 	var denied *conntrack.PrivilegeError
 	switch {
@@ -99,10 +104,13 @@ func (s *directStep) runOne(ctx context.Context, a *application) error {
 	return err
 }
 
-// upserts tells whether a request changes the flow that is there.
-func upserts(r wire.Request) bool {
-	c, ok := r.(*wire.Create)
-	return ok && c.Upsert
+// upsert is a request that changes the flow that is there, or else makes it; nil
+// for others.
+func upsert(r wire.Request) *wire.Create {
+	if c, ok := r.(*wire.Create); ok && c.Upsert {
+		return c
+	}
+	return nil
 }
 
 // overwritten is how a flow is taken down that is to be made or changed: as one
@@ -183,9 +191,9 @@ func (s *actStep) run(ctx context.Context, a *application) error {
 	}
 	if err != nil {
 		a.res.Failed += s.act.N - got.Applied - got.Gone - got.Exists - len(got.Errors)
-		if got.Applied == 0 && noted {
-			return errors.Join(err, a.log.settle([]int{0}))
-		}
+	}
+	if got.Applied == 0 && noted {
+		return errors.Join(err, a.log.settle([]int{0}))
 	}
 	return err
 }

@@ -132,9 +132,8 @@ func (a *application) flush(ctx context.Context, req *wire.Flush) error {
 	}
 	gone := max(got.Before-got.After, 0)
 	a.res.Applied = max(got.Told, min(gone, a.res.Matched))
-	if a.res.Applied < a.res.Matched {
-		a.res.Gone = a.res.Matched - a.res.Applied
-	}
+	a.res.Matched = max(a.res.Matched, a.res.Applied) // some may have come behind the dump
+	a.res.Gone = a.res.Matched - a.res.Applied
 	if got.Told < a.res.Applied {
 		a.res.note(fmt.Sprintf("the kernel named %d of the deleted flows; the number of the others is the difference in the size of the table", got.Told))
 	}

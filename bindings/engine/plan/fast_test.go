@@ -200,10 +200,14 @@ func TestFastCounts(t *testing.T) {
 		{"not even asked", conntrack.FlushResult{}, lost, 0, 0},
 		{"some were not told", conntrack.FlushResult{Told: 9, Before: 40, After: 15}, lost, 25, 0},
 		{"some went by themselves", conntrack.FlushResult{Told: 9, Before: 36, After: 13}, nil, 23, 2},
+		{"some came behind the dump", conntrack.FlushResult{Told: 28, Before: 43, After: 15}, nil, 28, 0},
 		{"others went too", conntrack.FlushResult{Told: 20, Before: 40, After: 3}, nil, 25, 0},
 	} {
 		tap := &tapped{Kernel: k, flush: func(context.Context, *wire.Flush) (conntrack.FlushResult, error) { return c.got, c.err }}
 		res, err := p.Apply(t.Context(), tap, Options{Fast: true, Able: able})
+		if err == nil {
+			adds(t, res)
+		}
 		if !errors.Is(err, c.err) || res.Applied != c.applied || res.Gone != c.gone {
 			t.Errorf("%s: %v %v, want %d applied, %d gone", c.name, res, err, c.applied, c.gone)
 		}

@@ -39,7 +39,7 @@ func (s *flowStep) find(ctx context.Context, a *application) (job, error) {
 		if a.res.Rows == nil {
 			a.res.Rows = snapshot.New(a.opt.Guard.World)
 		}
-		return &zeroJob{found}, nil
+		return &zeroJob{&flowJob{step: s, found: found}}, nil
 	}
 	return &flowJob{step: s, found: found}, nil
 }
@@ -354,21 +354,28 @@ type zero struct{ effect }
 func (zero) words() string { return "zero the counters of" }
 
 // zeroJob reads and resets the counters of the flows that were found.
-type zeroJob struct{ found *pages }
+type zeroJob struct{ *flowJob }
 
-// run implements job. A flow that was made anew meanwhile is reset too: what it
-// had counted is in its row.
+// run implements job. The kernel resets a flow as it tells it, so each is looked
+// at before. One that is made anew in between is reset too: what it had counted
+// is in its row.
 func (j *zeroJob) run(ctx context.Context, a *application) error {
 	row := a.opt.Guard.row()
 	for flows := range j.found.windows(a.pace.portion(window)) {
 		if err := a.pace.wait(ctx, len(flows)); err != nil {
 			return err
 		}
-		keys := make([]wire.Key, len(flows))
-		for i := range flows {
-			keys[i] = flows[i].Key()
+		var keys []wire.Key
+		w := &looked{}
+		err := j.sort(ctx, a, flows, w, func(_ int, now *wire.Flow, _ *wire.View) { keys = append(keys, now.Key()) })
+		a.res.Gone, a.res.Changed, a.res.Protected = a.res.Gone+w.gone, a.res.Changed+w.changed, a.res.Protected+w.protected
+		if err != nil {
+			return err
 		}
-		err := a.k.Fetch(ctx, keys, true, func(_ int, v *wire.View) error {
+		if len(keys) == 0 {
+			continue
+		}
+		err = a.k.Fetch(ctx, keys, true, func(_ int, v *wire.View) error {
 			if v == nil {
 				a.res.Gone++
 				return nil

@@ -109,6 +109,32 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// TestRestoreIsBounded where it changes flows that are there.
+func TestRestoreIsBounded(t *testing.T) {
+	_, k := made(t, 20)
+	from := &saved{list: entries(t, k)[:10]}
+	for i := range 30 {
+		from.list = append(from.list, create(tuple(100+i)).Entry)
+		from.list[10+i].Timeout = 600
+	}
+	before := rows(t, k)
+	for _, c := range []struct {
+		opt Options
+		ok  bool
+	}{{Options{Share: 0.4}, false}, {Options{Max: 39}, false}, {Options{Share: 0.5, Max: 40}, true}} {
+		p := Restore("a file", from, RestoreOptions{Conflict: ConflictUpdate})
+		res, err := p.Apply(t.Context(), k, c.opt)
+		if (err == nil) != c.ok {
+			t.Errorf("%+v: %v %v", c.opt, res, err)
+		}
+		if !c.ok {
+			sameRows(t, "refused", rows(t, k), before)
+		} else if adds(t, res); res.Applied != 40 {
+			t.Errorf("%v", res)
+		}
+	}
+}
+
 // TestUndoIsFree takes back more than a plan may do that was given no max, of
 // every kind, and less where a max is said.
 func TestUndoIsFree(t *testing.T) {

@@ -94,7 +94,7 @@ func (p *Plan) Touches() bool {
 		case *restoreStep:
 			return s.opt.Conflict == ConflictUpdate
 		case *directStep:
-			return slices.ContainsFunc(s.reqs, upserts)
+			return slices.ContainsFunc(s.reqs, func(r wire.Request) bool { return upsert(r) != nil })
 		}
 		return false
 	})

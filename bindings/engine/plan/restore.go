@@ -50,10 +50,51 @@ func (s *restoreStep) words() (op, target string) {
 }
 
 // find implements step.
-func (s *restoreStep) find(_ context.Context, a *application) (job, error) {
-	a.made += s.from.Len()
-	a.revived += s.from.Len()
+func (s *restoreStep) find(ctx context.Context, a *application) (job, error) {
+	there := 0
+	if s.opt.Conflict == ConflictUpdate {
+		var err error
+		if there, err = s.there(ctx, a); err != nil {
+			return nil, err
+		}
+	}
+	a.touched += there
+	a.made += s.from.Len() - there
+	a.revived += s.from.Len() - there
 	return s, nil
+}
+
+// there is how many of the flows are in the table, and would be changed.
+func (s *restoreStep) there(ctx context.Context, a *application) (n int, err error) {
+	var keys []wire.Key
+	count := func() error {
+		err := a.k.Fetch(ctx, keys, false, func(_ int, v *wire.View) error {
+			if v != nil {
+				n++
+			}
+			return nil
+		})
+		keys = keys[:0]
+		return err
+	}
+	err = s.from.Each(func(e *wire.Entry) error {
+		req, err := restore.Request(e, restore.Options{Zone: s.opt.Zone})
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be made again is told when it is tried
+		}
+		key := wire.Key{Tuple: req.Entry.Orig, Split: req.Entry.SplitZone()}
+		if (wire.Get{Key: key}).Check() != nil {
+			return nil
+		}
+		if keys = append(keys, key); len(keys) < window {
+			return nil
+		}
+		return count()
+	})
+	if err == nil {
+		err = count()
+	}
+	return n, err
 }
 
 // run implements job.

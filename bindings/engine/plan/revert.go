@@ -11,11 +11,12 @@ import (
 
 // changesBack takes back updates and creations, a window of one kind at a time.
 type changesBack struct {
-	a     *application
-	kind  journal.Kind
-	at    time.Time // when the last of them were made
-	flows []wire.Flow
-	were  map[wire.Tuple]*changed
+	a       *application
+	kind    journal.Kind
+	settled bool
+	at      time.Time // when the last of them were made
+	flows   []wire.Flow
+	were    map[wire.Tuple]*changed
 }
 
 // apart is how far the changes of one window may be from each other in time.
@@ -32,12 +33,12 @@ type changed struct {
 
 // add takes one change back, together with others like it.
 func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Duration) error {
-	if b.at.Sub(c.At.Wall) > apart {
+	if b.at.Sub(c.At.Wall).Abs() > apart || b.settled != c.Settled { // the clock may have been set
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if b.kind = c.Kind; len(b.flows) == 0 {
+	if b.kind, b.settled = c.Kind, c.Settled; len(b.flows) == 0 {
 		b.at = c.At.Wall
 	}
 	var v wire.View
@@ -99,15 +100,23 @@ func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Durati
 }
 
 // unmaking deletes flows that were made about a time, or made again since by an
-// undo. One that began at another is not the one that was made.
+// undo. One that began at another is not the one that was made. Where the process
+// died it is not known whether the last ones were made or were there before, and
+// only the start of a flow can tell.
 type unmaking struct {
 	deletion
-	at     time.Time
-	remade remade
+	at      time.Time
+	settled bool
+	remade  remade
+	res     *Result
 }
 
 func (u unmaking) request(found, now *wire.Flow) (wire.Request, error) {
 	ours := madeAbout(now, u.at)
+	if !u.settled && !now.Has(wire.HasStart) {
+		ours = false
+		u.res.note("flows that may have been there before stay: with nf_conntrack_timestamp their start would tell")
+	}
 	if at, is := u.remade[found.Orig]; is {
 		ours = ours || madeAbout(now, at)
 	}
@@ -118,7 +127,7 @@ func (u unmaking) request(found, now *wire.Flow) (wire.Request, error) {
 }
 
 func (b *changesBack) flush(ctx context.Context) error {
-	var e effect = unmaking{at: b.at, remade: b.a.remade}
+	var e effect = unmaking{at: b.at, settled: b.settled, remade: b.a.remade, res: b.a.res}
 	if b.kind == journal.Update {
 		e = reversal{b.were, b.a.res}
 	}
@@ -169,14 +178,15 @@ func (r reversal) request(found, now *wire.Flow) (wire.Request, error) {
 		}
 	}
 	switch t := x.did.Timeout; {
-	case t == nil, !now.Has(wire.HasTimeout), !x.was.Has(wire.HasTimeout), now.Timeout > *t:
+	case t == nil, !now.Has(wire.HasTimeout), !x.was.Has(wire.HasTimeout):
 	case now.Status&wire.StatusFixedTimeout != 0:
 		r.res.note("timeouts that were fixed stay: the kernel changes none")
-	default:
+	case runDown(*t, now.Timeout, x.age):
+		left := uint32(1) // its time has run out: it ends
 		if passed := uint32(x.age / time.Second); passed < x.was.Timeout {
-			left := x.was.Timeout - passed
-			c.Timeout = &left
+			left = x.was.Timeout - passed
 		}
+		c.Timeout = &left
 	}
 	if x.did.Status&^x.was.Status != 0 {
 		r.res.note("status bits that were set stay: the kernel clears none")
@@ -188,6 +198,14 @@ func (r reversal) request(found, now *wire.Flow) (wire.Request, error) {
 		return nil, nil //nolint:nilnil // it stays as it is
 	}
 	return c.request(now), nil
+}
+
+// runDown tells whether a timeout that was set so long ago has run since, and not
+// been set again by a packet or somebody else.
+func runDown(set, now uint32, age time.Duration) bool {
+	const slack = 2 // seconds: both were rounded, and the change came a little after it was taken down
+	due := int64(set) - int64(age/time.Second)
+	return int64(now) >= due-slack && int64(now) <= due+slack
 }
 
 // meeting gives flows mark, labels and timeout of others with their addresses.

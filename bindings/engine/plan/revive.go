@@ -36,7 +36,9 @@ const (
 type reviver struct {
 	a        *application
 	conflict Conflict
-	opt      restore.Options // Age is that of each flow
+	opt      restore.Options     // Age is that of each flow
+	lost     map[wire.Tuple]bool // that did not come back, and may be masters
+	child    bool                // the window is of flows with masters
 	b        *conntrack.Batch
 	reqs     []wire.Request
 	sent     int   // before the window at hand
@@ -58,14 +60,18 @@ type aged struct {
 }
 
 func newReviver(ctx context.Context, a *application, conflict Conflict, opt restore.Options) (*reviver, error) {
-	r := &reviver{a: a, conflict: conflict, opt: opt, fresh: map[int]aged{}}
-	var err error
-	r.b, err = a.k.Batch(ctx, a.opt.batch(func(n int, e *conntrack.Error) {
+	r := &reviver{a: a, conflict: conflict, opt: opt, fresh: map[int]aged{}, lost: map[wire.Tuple]bool{}}
+	how := a.opt.batch(func(n int, e *conntrack.Error) {
 		r.undone = append(r.undone, n-r.sent)
 		if errors.Is(e, syscall.EEXIST) {
 			r.exists = append(r.exists, n-r.sent)
+		} else {
+			r.lost[r.reqs[n-r.sent].Target()] = true
 		}
-	}))
+	})
+	how.ExistsOK = conflict != ConflictFail
+	var err error
+	r.b, err = a.k.Batch(ctx, how)
 	return r, err
 }
 
@@ -74,28 +80,35 @@ func newReviver(ctx context.Context, a *application, conflict Conflict, opt rest
 func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, problem *restore.MasterError) error {
 	opt := r.opt
 	opt.Age = age
-	if problem != nil {
-		master := wire.Get{Key: wire.Key{Tuple: e.Master}}
-		master.Key.Tuple.Zone = e.Orig.Zone
-		if r.opt.Zone != nil {
-			master.Key.Tuple.Zone = *r.opt.Zone
+	if e.Has(wire.HasMaster) && !r.child {
+		// What became of the masters is to be known.
+		if err := r.flush(ctx); err != nil {
+			return err
 		}
+		r.child = true
+	}
+	if problem != nil || e.Has(wire.HasMaster) && r.lost[r.master(e)] {
 		var there wire.Entry
-		found, err := r.a.k.Get(ctx, master, &there)
+		found, err := r.a.k.Get(ctx, wire.Get{Key: wire.Key{Tuple: r.master(e)}}, &there)
 		if err != nil {
 			return err
 		}
-		if opt.NoMaster = !found || problem.Cycle; opt.NoMaster {
+		if opt.NoMaster = !found || problem != nil && problem.Cycle; opt.NoMaster {
 			r.a.res.example("flows whose master is gone come back without it, such as ", e.Orig)
 		}
 	}
 	req, err := restore.Request(e, opt)
+	if err == nil {
+		err = req.Check()
+	}
 	var expired *restore.ExpiredError
 	switch {
 	case errors.As(err, &expired):
 		r.a.res.Expired++
+		r.lost[r.moved(e.Orig)] = true
 		return nil
 	case err != nil:
+		r.lost[r.moved(e.Orig)] = true
 		r.a.res.refuse(&conntrack.Error{Op: "restore flow", Flow: e.Orig, Reason: err.Error()})
 		return nil //nolint:nilerr // it is told with the others that failed
 	}
@@ -107,6 +120,19 @@ func (r *reviver) add(ctx context.Context, e *wire.Entry, age time.Duration, pro
 		return nil
 	}
 	return r.flush(ctx)
+}
+
+// master is the tuple of the master of e, in the zone where the kernel looks for it.
+func (r *reviver) master(e *wire.Entry) wire.Tuple {
+	return r.moved(restore.MasterOf(e))
+}
+
+// moved is a tuple in the zone where its flow comes back.
+func (r *reviver) moved(t wire.Tuple) wire.Tuple {
+	if r.opt.Zone != nil {
+		t.Zone = *r.opt.Zone
+	}
+	return t
 }
 
 // flush takes the flows down and makes them.

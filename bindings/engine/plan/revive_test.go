@@ -2,8 +2,10 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,6 +143,59 @@ func TestMissingMasters(t *testing.T) {
 	ring[0].Timeout, ring[1].Timeout, ring[2].Timeout = 600, 600, 600
 	if res := apply(t, k, Restore("a file", &saved{list: ring}, RestoreOptions{}), Options{}); res.Applied != 3 || !strings.Contains(strings.Join(res.Notes, "\n"), "without it") {
 		t.Errorf("a ring: %v %q", res, res.Notes)
+	}
+}
+
+// TestLostMasters brings back children whose masters come back no more: their time
+// has run out, or the kernel takes them not.
+func TestLostMasters(t *testing.T) {
+	for name, master := range map[string]func(*wire.Entry){
+		"expired": func(e *wire.Entry) { e.Timeout = 5 },
+		"no request": func(e *wire.Entry) {
+			e.Helper, e.Present = strings.Repeat("x", 16), e.Present|wire.HasHelper
+		},
+		"refused": func(e *wire.Entry) { e.Helper, e.Present = "nosuch", e.Present|wire.HasHelper },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, k := made(t, 0)
+			from := &saved{age: 10 * time.Second}
+			for i := range 2 {
+				from.list = append(from.list, create(tuple(i)).Entry, child(10+i, tuple(i)).Entry)
+			}
+			for i := range from.list {
+				from.list[i].Timeout = 600
+			}
+			master(&from.list[0])
+			res := apply(t, k, Restore("a file", from, RestoreOptions{}), Options{})
+			adds(t, res)
+			table := rows(t, k)
+			if res.Applied != 3 || res.Expired+res.Failed != 1 || !strings.Contains(table[tuple(11)], "master="+tuple(1).String()) || !strings.HasSuffix(table[tuple(10)], "master=") {
+				t.Errorf("%v %q: %v", res, res.Errors, table)
+			}
+		})
+	}
+}
+
+// TestRestoreGoesOn past a flow for which there is no request, and past those that
+// are there when it is to stop at errors.
+func TestRestoreGoesOn(t *testing.T) {
+	_, k := made(t, 5)
+	from := &saved{list: entries(t, k)}
+	for i := 5; i < 1500; i++ {
+		from.list = append(from.list, create(tuple(i)).Entry)
+		from.list[i].Timeout = 600
+	}
+	bad := &from.list[1200]
+	bad.Helper, bad.Present = strings.Repeat("x", 16), bad.Present|wire.HasHelper
+	res := apply(t, k, Restore("a file", from, RestoreOptions{}), Options{Journal: kept(t), StopOnError: true, Batch: 1})
+	adds(t, res)
+	if res.Applied != 1494 || res.Exists != 5 || res.Failed != 1 || len(res.Errors) != 1 || len(rows(t, k)) != 1499 {
+		t.Errorf("%v %v", res, res.Errors)
+	}
+	var there *conntrack.Error
+	_, err := Restore("a file", from, RestoreOptions{Conflict: ConflictFail}).Apply(t.Context(), k, Options{StopOnError: true})
+	if !errors.As(err, &there) || !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("where it is to fail: %v", err)
 	}
 }
 

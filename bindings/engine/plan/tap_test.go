@@ -18,6 +18,8 @@ type tapped struct {
 	fails  int                                                               // the fetch that fails, from 1; 0 for none
 	fetch  func(n int)                                                       // before the n-th fetch
 	told   func(n int)                                                       // after it
+	do     func()                                                            // before a single request
+	resets func(n int)                                                       // before a fetch that resets n flows
 	answer func(i int, v *wire.View) *wire.View                              // what a fetch gets in place of v
 	sent   func(conntrack.BatchResult)                                       // after each send
 	row    func(n int)                                                       // before the n-th row of a dump, from 1, and before all with 0
@@ -49,6 +51,9 @@ func (k *tapped) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(
 	if n > 0 && k.fetch != nil {
 		k.fetch(n)
 	}
+	if zero && k.resets != nil {
+		k.resets(len(keys))
+	}
 	if n > 0 && n == k.fails {
 		return errFetch
 	}
@@ -62,6 +67,13 @@ func (k *tapped) Fetch(ctx context.Context, keys []wire.Key, zero bool, fn func(
 		k.told(n)
 	}
 	return err
+}
+
+func (k *tapped) Do(ctx context.Context, r wire.Request) error {
+	if k.do != nil {
+		k.do()
+	}
+	return k.Kernel.Do(ctx, r)
 }
 
 func (k *tapped) Batch(ctx context.Context, opt conntrack.BatchOptions) (*conntrack.Batch, error) {

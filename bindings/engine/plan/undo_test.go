@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,6 +216,22 @@ func TestUndoOfUpsert(t *testing.T) {
 		if res := apply(t, k, p, Options{Guard: protecting(t, "mark == 1")}); res.Protected != 1 || res.Applied != 1 || rows(t, k)[tuple(1)] != before[tuple(1)] {
 			t.Errorf("a flow that is protected: %v, %s", res, rows(t, k)[tuple(1)])
 		}
+	}
+}
+
+// TestUpsertOfWhatComesMeanwhile has a flow that comes to be between the look and
+// the request: it stays as it is, and an undo leaves it.
+func TestUpsertOfWhatComesMeanwhile(t *testing.T) {
+	_, k := made(t, 0)
+	j := kept(t)
+	tap := &tapped{Kernel: k, do: func() { set(t, k, create(tuple(1), marked(9))) }}
+	over := create(tuple(1), marked(7), func(c *wire.Create) { c.Upsert = true })
+	var refused *conntrack.Error
+	if res, err := directly(t, over).Apply(t.Context(), tap, Options{Journal: j}); !errors.As(err, &refused) || !errors.Is(err, syscall.EEXIST) || res.Failed != 1 {
+		t.Errorf("%v %v", res, err)
+	}
+	if count(t, k, map[string]any{"mark": 9.0}) != 1 {
+		t.Errorf("it was changed: %v", rows(t, k))
 	}
 }
 

@@ -115,6 +115,24 @@ func TestZero(t *testing.T) {
 	}
 }
 
+// TestZeroRechecks changes flows between the time that they are found and the time
+// that they are reset.
+func TestZeroRechecks(t *testing.T) {
+	m, k := made(t, 8)
+	m.Configure(func(s *fake.Sysctls) { s.Acct = true })
+	m.Advance(time.Second)
+	tap := &tapped{Kernel: k, fetch: func(int) {
+		there := tuple(2)
+		back, _ := there.Invert()
+		set(t, k, mark(1, 9), gone(2), create(back, marked(2)), mark(5, 0x11), gone(6))
+	}}
+	q := where(t, tap, "mark in {1, 2, 0x11}")
+	res := apply(t, tap, Zero(q), Options{Guard: protecting(t, "mark == 0x11")})
+	if adds(t, res); res.Applied != 0 || res.Changed != 2 || res.Protected != 1 || res.Gone != 1 {
+		t.Errorf("%v", res)
+	}
+}
+
 // TestZeroLosesAnswers loses what was reset: the rows that came are kept, and it
 // is said how many are not known.
 func TestZeroLosesAnswers(t *testing.T) {
@@ -124,8 +142,9 @@ func TestZeroLosesAnswers(t *testing.T) {
 	m.Configure(func(s *fake.Sysctls) { s.Acct = true })
 	fill(t, k, n)
 	counted(m, n)
-	tap := &tapped{Kernel: k, fetch: func(i int) {
-		if i == 2 {
+	resets := 0
+	tap := &tapped{Kernel: k, resets: func(int) {
+		if resets++; resets == 2 {
 			m.LoseAnswer(100)
 		}
 	}}

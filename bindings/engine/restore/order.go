@@ -75,7 +75,9 @@ type child struct {
 	cycle  bool
 }
 
-func masterOf(e *wire.Entry) wire.Tuple {
+// MasterOf is the original tuple of the master of e, with the zone where the kernel
+// looks for it.
+func MasterOf(e *wire.Entry) wire.Tuple {
 	m := e.Master
 	m.Zone = e.Orig.Zone
 	return m
@@ -83,7 +85,7 @@ func masterOf(e *wire.Entry) wire.Tuple {
 
 func (o *order) survey(e *wire.Entry) {
 	if e.Has(wire.HasMaster) {
-		o.children[e.Orig] = &child{master: masterOf(e)}
+		o.children[e.Orig] = &child{master: MasterOf(e)}
 	}
 }
 
@@ -158,7 +160,7 @@ func (o *order) rest() error {
 }
 
 func (o *order) child(e *wire.Entry, c *child) error {
-	if c.cycle || o.absent[masterOf(e)] {
+	if c.cycle || o.absent[MasterOf(e)] {
 		return o.fn(e, &MasterError{Flow: e.Orig, Master: e.Master, Cycle: c.cycle})
 	}
 	return o.fn(e, nil)

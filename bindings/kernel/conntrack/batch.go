@@ -218,8 +218,9 @@ func (b *Batch) refuse(i int, errno syscall.Errno, extAck string) {
 	default:
 		b.res.Failed++
 	}
-	keep := !gone && len(b.res.Errors) < MaxErrors
-	stop := b.opt.StopOnError && !gone
+	wanted := gone || exists && b.opt.ExistsOK
+	keep := !wanted && len(b.res.Errors) < MaxErrors
+	stop := b.opt.StopOnError && !wanted
 	if b.opt.Failed == nil && !keep && !stop {
 		return
 	}

@@ -150,6 +150,9 @@ type BatchOptions struct {
 	// StopOnError ends the batch at the first refusal that is not Gone. What
 	// was sent along with it has been executed.
 	StopOnError bool
+	// ExistsOK tells that what is to be made may be there already: it neither
+	// stops the batch nor is kept among the errors.
+	ExistsOK bool
 }
 
 // BatchResult counts what became of the requests of a batch:
@@ -163,7 +166,7 @@ type BatchResult struct {
 	// Unknown requests were sent, but the answer to them was lost (receive
 	// buffer overrun or a broken socket); they were most likely executed.
 	Unknown int
-	Errors  []*Error // the first MaxErrors refusals, Gone left out
+	Errors  []*Error // the first MaxErrors refusals, those left out that are as wanted
 }
 
 // MaxErrors is how many errors a BatchResult keeps.

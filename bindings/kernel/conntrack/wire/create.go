@@ -43,14 +43,22 @@ func (*Create) sealed()         {}
 // (INT_MAX / HZ with HZ 250; larger values are cut to it without a word).
 const MaxTimeout = 8589934
 
-// Append implements Request.
-func (c *Create) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
+// Check tells whether the kernel can be asked for the flow, before anything is
+// sent: nil, or the [*FieldError] that Append would return.
+func (c *Create) Check() error {
+	_, err := c.reply()
+	return err
+}
+
+// reply is the reply tuple that the request is sent with, once all of it is
+// checked.
+func (c *Create) reply() (Tuple, error) {
 	e := &c.Entry
 	reply := e.Reply
 	if c.SrcNAT != nil || c.DstNAT != nil || reply.IsZero() {
 		inv, ok := e.Orig.Invert()
 		if !ok && e.Orig.check() == "" {
-			return b, &FieldError{c.Op(), "reply tuple", "this ICMP type has no answer"}
+			return reply, &FieldError{c.Op(), "reply tuple", "this ICMP type has no answer"}
 		}
 		if !c.Untranslated.IsZero() {
 			inv = c.Untranslated
@@ -61,7 +69,14 @@ func (c *Create) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
 		}
 		reply = inv
 	}
-	if err := c.check(&reply); err != nil {
+	return reply, c.check(&reply)
+}
+
+// Append implements Request.
+func (c *Create) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
+	e := &c.Entry
+	reply, err := c.reply()
+	if err != nil {
 		return b, err
 	}
 	flags |= FlagCreate
