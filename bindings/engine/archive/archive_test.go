@@ -14,6 +14,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/engine/restore/restoretest"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/file"
 )
 
 // messages are flows as a dump has them, and some have everything.
@@ -51,14 +52,13 @@ func open(t testing.TB, path string) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
 // in reads a file that is held in memory.
 func in(file []byte) (*File, error) {
-	f := &File{src: bytes.NewReader(file), size: int64(len(file))}
-	return f, f.survey()
+	f := &File{path: "-", stdin: file}
+	return f, f.read(f.survey)
 }
 
 func raws(f *File) (list [][]byte, err error) {
@@ -194,26 +194,24 @@ func TestNotFinished(t *testing.T) {
 	}
 }
 
-// unsafe is a file that the disk does not promise to keep.
-type unsafe struct{ temporary }
-
-func (unsafe) Sync() error { return unix.EIO }
-
-// TestNotSynced saves to a disk that fails when it is to say that all is there.
-func TestNotSynced(t *testing.T) {
+// TestNotReplaced saves where the file cannot be put into its place.
+func TestNotReplaced(t *testing.T) {
 	path := save(t, Header{Name: "before"}, nil)
 	w, err := Create(path, Header{Name: "after"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.temp = unsafe{w.temp}
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".ctsh-*"))
+	if err != nil || len(others) != 1 || os.Remove(others[0]) != nil {
+		t.Fatalf("%q %v", others, err)
+	}
 	for range 2 {
 		var failed *Error
-		if err := w.Close(); !errors.Is(err, unix.EIO) || !errors.As(err, &failed) {
+		if err := w.Close(); !errors.Is(err, os.ErrNotExist) || !errors.As(err, &failed) {
 			t.Errorf("%v", err)
 		}
 	}
-	if err := w.Add(messages()[0]); !errors.Is(err, unix.EIO) {
+	if err := w.Add(messages()[0]); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a flow behind the failure: %v", err)
 	}
 	alone(t, filepath.Dir(path), "flows")
@@ -265,14 +263,14 @@ func TestPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, path := range []string{dir, at("fifo"), "/dev/null", at("dangling"), at("new") + "/"} {
-		var kind *KindError
+	for _, path := range []string{dir, at("fifo"), "/dev/null", at("dangling"), at("link"), at("new") + "/"} {
+		var kind *file.KindError
 		if _, err := Create(path, Header{}); !errors.As(err, &kind) {
 			t.Errorf("save to %s: %v", path, err)
 		}
 	}
 	for _, path := range []string{dir, at("fifo"), "/dev/null"} {
-		var kind *KindError
+		var kind *file.KindError
 		if _, err := Open(path); !errors.As(err, &kind) {
 			t.Errorf("read %s: %v", path, err)
 		}
@@ -286,22 +284,63 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("save to a directory that is not there: %v", err)
 	}
 	alone(t, dir, "dangling", "fifo", "link")
-	// The file behind a link is replaced, and the link stays.
-	if err := os.WriteFile(at("file"), []byte("old"), 0o644); err != nil {
+	// A link is read, but nobody else sends a write elsewhere by one.
+	if err := os.Rename(save(t, Header{}, messages()[:2]), at("file")); err != nil {
 		t.Fatal(err)
 	}
-	w, err := Create(at("link"), Header{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Lstat(at("file"))
-	if err != nil || info.Mode() != 0o600 || open(t, at("file")).Len() != 0 {
-		t.Errorf("%v %v", info, err)
+	var kind *file.KindError
+	if _, err := Create(at("link"), Header{}); !errors.As(err, &kind) || open(t, at("link")).Len() != 2 {
+		t.Errorf("save to a link: %v", err)
 	}
 	alone(t, dir, "dangling", "fifo", "file", "link")
+}
+
+// TestChanged reads files that are not what they were when they were opened.
+func TestChanged(t *testing.T) {
+	then := time.Now().Add(-time.Hour)
+	for name, change := range map[string]func(path string) error{
+		"cut":      func(path string) error { return os.Truncate(path, 500) },
+		"written":  func(path string) error { return os.Chtimes(path, then, then) },
+		"replaced": func(path string) error { return os.Rename(save(t, Header{}, messages()[:20]), path) },
+	} {
+		for _, path := range []string{save(t, Header{}, messages()[:20]), holding(t, strings.Repeat(line+"\n", 20))} {
+			f := open(t, path)
+			if list, err := raws(f); err != nil || len(list) != 20 {
+				t.Fatalf("%d flows: %v", len(list), err)
+			}
+			if err := change(path); err != nil {
+				t.Fatal(err)
+			}
+			var changed *ChangedError
+			if list, err := raws(f); !errors.As(err, &changed) || len(list) != 0 {
+				t.Errorf("%s: %d flows, %v", name, len(list), err)
+			}
+		}
+	}
+}
+
+// TestDescriptors holds none between reads.
+func TestDescriptors(t *testing.T) {
+	path := save(t, Header{}, messages()[:20])
+	count := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	before := count()
+	var files []*File
+	for range 50 {
+		f := open(t, path)
+		if _, err := raws(f); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if now := count(); now > before+5 { // other tests have some meanwhile
+		t.Errorf("%d descriptors for %d files", now-before, len(files))
+	}
 }
 
 func TestOtherFiles(t *testing.T) {

@@ -34,26 +34,12 @@ func (e *Error) Error() string {
 // Unwrap is the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindError says that a path leads to something that flows are not kept in.
-type KindError struct{ Kind string } // "a directory"
+// ChangedError says that a file was replaced or written to since it was opened.
+// Nothing of it was read again.
+type ChangedError struct{}
 
 // Error implements error.
-func (e *KindError) Error() string {
-	return "it is " + e.Kind + "; flows are saved in regular files"
-}
-
-// kindError tells what a file is that is not regular.
-func kindError(mode fs.FileMode) *KindError {
-	for _, k := range []struct {
-		bits fs.FileMode
-		kind string
-	}{{fs.ModeDir, "a directory"}, {fs.ModeNamedPipe, "a FIFO"}, {fs.ModeSocket, "a socket"}, {fs.ModeDevice, "a device"}} {
-		if mode&k.bits != 0 {
-			return &KindError{k.kind}
-		}
-	}
-	return &KindError{"no regular file"}
-}
+func (e *ChangedError) Error() string { return "it has changed since it was opened; open it again" }
 
 // UnknownError says that a file holds no flows, as far as can be seen.
 type UnknownError struct{ Reason string }

@@ -1,27 +1,26 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/file"
 )
 
-// File is a file of flows, open for reading. It was read once when it was opened,
-// so that everything about it is known before the first flow is used. It may be
-// read by several goroutines at once.
+// File is a file of flows. It was read once when it was opened, so that everything
+// about it is known before the first flow is used, and holds no descriptor: each
+// time that it is read it must still be the same. It may be read by several
+// goroutines at once.
 type File struct {
 	path   string
-	src    io.ReaderAt
-	size   int64
-	closer io.Closer // nil for standard input
+	info   fs.FileInfo // when it was opened
+	stdin  []byte      // in place of a path
 	header *Header
 	flows  int
 	damage *record.DamageError
@@ -32,69 +31,73 @@ const maxStdin = 256 << 20
 
 // Open opens a file and reads it through. The path "-" is standard input.
 //
-// Errors: an [*Error]; within it a [*KindError] for what is no regular file, an
+// Errors: an [*Error]; within it a [*file.KindError] for what is no regular file, an
 // [*UnknownError] for what holds something else, a [*record.FormatError] for a
 // version to come, a [*record.DamageError] for a file of ours without a good
 // header, and a [*LineError] for a text with a line that cannot be read. A file of
 // ours that is damaged behind its header is opened: see [File.Damage].
 func Open(path string) (*File, error) {
 	f := &File{path: path}
-	err := f.open()
+	err := f.readStdin()
 	if err == nil {
-		err = f.survey()
+		err = f.read(f.survey)
 	}
 	if err != nil {
-		_ = f.Close()
 		return nil, f.failed(err)
 	}
 	return f, nil
 }
 
-func (f *File) open() error {
-	if f.path == "-" {
-		all, err := io.ReadAll(io.LimitReader(os.Stdin, maxStdin+1))
-		if len(all) > maxStdin {
-			return fmt.Errorf("standard input goes on behind %d MiB; save it to a file first", maxStdin>>20)
-		}
-		f.src, f.size = bytes.NewReader(all), int64(len(all))
-		return err
+// readStdin holds standard input, where that is meant.
+func (f *File) readStdin() (err error) {
+	if f.path != "-" {
+		return nil
 	}
-	// Without O_NONBLOCK a FIFO would wait for somebody to write.
-	file, err := os.OpenFile(f.path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	f.stdin, err = io.ReadAll(io.LimitReader(os.Stdin, maxStdin+1))
+	if len(f.stdin) > maxStdin {
+		return fmt.Errorf("standard input goes on behind %d MiB; save it to a file first", maxStdin>>20)
+	}
+	return err
+}
+
+// read calls fn with the file from its beginning, if it is the one that was
+// opened.
+func (f *File) read(fn func(src io.Reader) error) error {
+	if f.path == "-" {
+		return fn(bytes.NewReader(f.stdin))
+	}
+	src, info, err := file.Open(f.path)
 	if err != nil {
 		return err
 	}
-	f.src, f.closer = file, file
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return kindError(info.Mode())
+	defer src.Close()
+	switch was := f.info; {
+	case was == nil:
+		f.info = info
+	case !os.SameFile(was, info) || !was.ModTime().Equal(info.ModTime()) || was.Size() != info.Size():
+		return &ChangedError{}
 	}
-	f.size = info.Size()
-	return nil
+	return fn(io.NewSectionReader(src, 0, info.Size()))
 }
 
 // survey finds out what the file is, and counts its flows.
-func (f *File) survey() error {
+func (f *File) survey(src io.Reader) error {
 	start := make([]byte, len(format.Magic))
-	n, err := io.ReadFull(f.reader(), start)
+	n, err := io.ReadFull(src, start)
 	start = start[:n]
+	src = io.MultiReader(bytes.NewReader(start), src)
 	switch {
 	case n == 0 && err == io.EOF:
 		return &UnknownError{"it is empty"}
 	case err != nil && err != io.ErrUnexpectedEOF:
 		return err
 	case bytes.HasPrefix([]byte(format.Magic), start): // also where it is cut short
-		return f.surveyRecords()
+		return f.surveyRecords(src)
 	case looksLikeText(start):
-		return f.eachLine(func(*wire.Entry) error { f.flows++; return nil })
+		return eachLine(src, func(*wire.Entry) error { f.flows++; return nil })
 	}
 	return &UnknownError{"it begins with other bytes"}
 }
-
-func (f *File) reader() io.Reader { return io.NewSectionReader(f.src, 0, f.size) }
 
 func (f *File) failed(err error) error { return &Error{"read flows from", f.path, err} }
 
@@ -120,25 +123,38 @@ func (f *File) Damage() *record.DamageError { return f.damage }
 // only. It may be called again, and begins at the first flow each time.
 //
 // An error of fn ends it and is returned as it is. Behind the last good flow of a
-// damaged file it returns an [*Error] with [File.Damage] in it.
+// damaged file it returns an [*Error] with [File.Damage] in it, and before the
+// first flow of a file that is not the one that was opened any more an [*Error]
+// with a [*ChangedError].
 func (f *File) Views(fn func(*wire.View) error) error {
-	if f.header != nil {
-		return f.eachRecord(fn)
-	}
-	var v wire.View
-	var buf []byte
 	var failed error
-	err := f.eachLine(func(e *wire.Entry) error {
-		buf = e.AppendMessage(buf[:0])
-		if failed = v.Reset(buf); failed == nil {
-			failed = fn(&v)
-		}
-		return failed
+	err := f.read(func(src io.Reader) error {
+		return f.each(src, func(v *wire.View) error { failed = fn(v); return failed })
 	})
 	if err != nil && failed == nil {
 		return f.failed(err)
 	}
 	return err
+}
+
+// each calls fn for every flow.
+func (f *File) each(src io.Reader, fn func(*wire.View) error) error {
+	if f.header != nil {
+		r, _, err := records(src)
+		if err != nil {
+			return err
+		}
+		return follow(r, fn)
+	}
+	var v wire.View
+	var buf []byte
+	return eachLine(src, func(e *wire.Entry) error {
+		buf = e.AppendMessage(buf[:0])
+		if err := v.Reset(buf); err != nil {
+			return err
+		}
+		return fn(&v)
+	})
 }
 
 // Each is [File.Views] with the flows decoded. The entry is used again for the
@@ -150,14 +166,3 @@ func (f *File) Each(fn func(*wire.Entry) error) error {
 		return fn(&e)
 	})
 }
-
-// Close closes the file.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
-	}
-	return f.closer.Close()
-}
-
-// lines returns the text, to be read line by line.
-func (f *File) lines() *bufio.Reader { return bufio.NewReaderSize(f.reader(), maxLine) }

@@ -11,8 +11,8 @@ import (
 )
 
 // surveyRecords reads the header, counts the flows and notes the first damage.
-func (f *File) surveyRecords() error {
-	r, h, err := f.records()
+func (f *File) surveyRecords(src io.Reader) error {
+	r, h, err := records(src)
 	if err != nil {
 		return err
 	}
@@ -25,8 +25,8 @@ func (f *File) surveyRecords() error {
 }
 
 // records begins to read the file, behind its header.
-func (f *File) records() (r *record.Reader, h Header, err error) {
-	r, err = record.NewReader(f.reader(), format)
+func records(src io.Reader) (r *record.Reader, h Header, err error) {
+	r, err = record.NewReader(src, format)
 	if err != nil {
 		return nil, h, err
 	}
@@ -43,20 +43,6 @@ func (f *File) records() (r *record.Reader, h Header, err error) {
 		return nil, h, &record.DamageError{Offset: start, Reason: reason}
 	}
 	return r, h, nil
-}
-
-// eachRecord calls fn for every flow.
-func (f *File) eachRecord(fn func(*wire.View) error) error {
-	r, _, err := f.records()
-	if err != nil {
-		return f.failed(err)
-	}
-	var failed error
-	err = follow(r, func(v *wire.View) error { failed = fn(v); return failed })
-	if err != nil && failed == nil {
-		return f.failed(err)
-	}
-	return err
 }
 
 // follow calls fn for every flow behind the header, up to a clean end or a

@@ -23,8 +23,8 @@ func looksLikeText(start []byte) bool {
 }
 
 // eachLine calls fn for the flow of every line.
-func (f *File) eachLine(fn func(*wire.Entry) error) error {
-	in := f.lines()
+func eachLine(src io.Reader, fn func(*wire.Entry) error) error {
+	in := bufio.NewReaderSize(src, maxLine)
 	var words words
 	var e wire.Entry
 	for n := 1; ; n++ {

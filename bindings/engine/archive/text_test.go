@@ -43,7 +43,7 @@ func like(proto uint8, src, dst string, a, b uint16, change func(*wire.Entry)) w
 const done = wire.StatusSrcNATDone | wire.StatusDstNATDone
 
 func TestLines(t *testing.T) {
-	defer label.Replace(label.Open(file(t, "3 web\n9 two words\n127 last\n")))()
+	defer label.Replace(label.Open(holding(t, "3 web\n9 two words\n127 last\n")))()
 	const status = " -t 600 -u SEEN_REPLY,ASSURED "
 	const to = " -s 10.0.0.1 -d 10.0.0.2 "
 	const ports = " --sport 4000 --dport 53 "
@@ -119,7 +119,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func file(t *testing.T, text string) string {
+func holding(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -141,7 +141,7 @@ func TestLayout(t *testing.T) {
 }
 
 func TestBadLines(t *testing.T) {
-	defer label.Replace(label.Open(file(t, "3 web\n")))()
+	defer label.Replace(label.Open(holding(t, "3 web\n")))()
 	without := func(words string) string { return strings.Replace(line, words, "", 1) }
 	with := func(old, words string) string { return strings.Replace(line, old, words, 1) }
 	for text, want := range map[string]string{

@@ -1,27 +1,20 @@
 package archive
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
+	"github.com/ctsh/ctsh/bindings/kernel/file"
 )
 
 // Writer makes a file. It is for one goroutine.
 //
-// The file is written beside its place under another name, and takes its place
-// in [Writer.Close], once it is on the disk.
+// The file takes its place in [Writer.Close], once it is on the disk.
 type Writer struct {
-	path    string    // the place
-	temp    temporary // nil once it is closed
+	path    string
+	to      *file.Replacement // nil once it is closed
 	records *record.Writer
 	view    wire.View
 	buf     []byte
@@ -29,19 +22,11 @@ type Writer struct {
 	err     error // the first of the disk
 }
 
-// temporary is what a Writer does with its file, an [os.File].
-type temporary interface {
-	io.WriteCloser
-	Name() string
-	Sync() error
-}
-
 // Create begins a file, for its owner alone to read. A file that is there already
-// is replaced in the end, the one behind a symbolic link where there is one. It
-// must be followed by [Writer.Close] or [Writer.Abort].
+// is replaced in the end. It must be followed by [Writer.Close] or [Writer.Abort].
 //
-// Errors: an [*Error]; within it a [*KindError] where something else than a
-// regular file is in the place.
+// Errors: an [*Error]; within it a [*file.KindError] where something else than a
+// regular file is in the place, a symbolic link too.
 func Create(path string, h Header) (*Writer, error) {
 	w := &Writer{path: path}
 	if err := w.begin(h); err != nil {
@@ -59,38 +44,11 @@ func (w *Writer) begin(h Header) error {
 	if err != nil {
 		return err
 	}
-	if err := w.resolve(); err != nil {
+	if w.to, err = file.Replace(w.path, 0o600); err != nil {
 		return err
 	}
-	name := filepath.Join(filepath.Dir(w.path), ".ctsh-"+strings.ToLower(rand.Text()))
-	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	w.temp = temp
-	w.records = record.NewWriter(w.temp, format)
+	w.records = record.NewWriter(w.to, format)
 	return w.records.Append(typeHeader, text)
-}
-
-// resolve follows a link to the file that is to be replaced.
-func (w *Writer) resolve() error {
-	info, err := os.Stat(w.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Lstat(w.path); err == nil {
-			return &KindError{"a symbolic link to what does not exist"}
-		}
-		if strings.HasSuffix(w.path, "/") {
-			return &KindError{"a directory that does not exist"}
-		}
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return kindError(info.Mode())
-	}
-	w.path, err = filepath.EvalSymlinks(w.path)
-	return err
 }
 
 // Add appends a flow, as the message that a dump has of it. It is done with raw
@@ -123,7 +81,7 @@ func (w *Writer) AddEntry(e *wire.Entry) error {
 // that was not before. Only once it has returned nil is the file safe.
 func (w *Writer) Close() error {
 	defer w.Abort()
-	if w.err != nil || w.temp == nil {
+	if w.err != nil || w.to == nil {
 		return w.err
 	}
 	if err := w.finish(); err != nil {
@@ -139,27 +97,14 @@ func (w *Writer) finish() error {
 	if err := w.records.Flush(); err != nil {
 		return err
 	}
-	if err := w.temp.Sync(); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(w.path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	if err := os.Rename(w.temp.Name(), w.path); err != nil {
-		return err
-	}
-	_ = w.temp.Close() // it is on the disk
-	w.temp = nil
-	return dir.Sync()
+	return w.to.Commit()
 }
 
 // Abort gives up what was written so far. After Close it does nothing.
 func (w *Writer) Abort() {
-	if w.temp != nil {
-		_, _ = w.temp.Close(), os.Remove(w.temp.Name())
-		w.temp = nil
+	if w.to != nil {
+		w.to.Abort()
+		w.to = nil
 	}
 }
 

@@ -129,8 +129,9 @@ func openName(name string) (*NS, error) {
 }
 
 func openPath(path, spec string) (*NS, error) {
-	// O_NONBLOCK so that a fifo in the place of a namespace does not hang us.
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	// O_NONBLOCK so that a fifo in the place of a namespace does not hang us, nor
+	// does a terminal become ours.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		err = &fs.PathError{Op: "open network namespace", Path: path, Err: err}
 		if errors.Is(err, fs.ErrPermission) {

@@ -3,12 +3,12 @@ package ct
 import (
 	"context"
 	"io"
-	"os"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/plan"
+	"github.com/ctsh/ctsh/bindings/kernel/file"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 )
@@ -55,12 +55,9 @@ func (p *planned) save(c *registry.Call) int {
 
 // kept is ct.plan(path).
 func (h *Host) kept(c *registry.Call) int {
-	f, err := os.Open(c.Text(1))
+	f, _, err := file.Open(c.Text(1))
 	c.Raise(err)
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		c.Raise(luaerr.New(luaerr.EIO, c.Op(), "%s: %s is no regular file", c.Op(), c.Text(1)))
-	}
 	p, head, err := plan.ReadKept(f)
 	if err != nil {
 		c.Raise(luaerr.New(luaerr.EIO, c.Op(), "%s: %s: %w", c.Op(), c.Text(1), err))

@@ -3,11 +3,9 @@ package ct
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/ctsh/ctsh/bindings/engine/output"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
+	"github.com/ctsh/ctsh/bindings/kernel/file"
 	"github.com/ctsh/ctsh/lua/luaerr"
 	"github.com/ctsh/ctsh/lua/registry"
 )
@@ -176,30 +175,20 @@ func (h *Host) noFiles(c *registry.Call) *luaerr.Error {
 	return luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script")
 }
 
-// replace writes a file beside its name, and moves it there when it is complete.
+// replace writes a file, complete or not at all.
 func (h *Host) replace(c *registry.Call, path string, mode os.FileMode, write func(io.Writer) error) error {
 	if h.opt.NoFiles {
 		return h.noFiles(c)
 	}
-	// A new file under a name that nobody could have prepared: a link in its
-	// place would have root write elsewhere.
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	var refused *os.PathError
-	if errors.As(err, &refused) {
-		refused.Op, refused.Path = "create", path
-	}
+	to, err := file.Replace(path, mode)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // fails after the rename, as it should
-	defer tmp.Close()
-	if err := write(tmp); err != nil {
+	defer to.Abort()
+	if err := write(to); err != nil {
 		return err
 	}
-	if err := errors.Join(tmp.Chmod(mode), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return to.Commit()
 }
 
 // modeOf is the mode of the file that is replaced, or what a new one gets where

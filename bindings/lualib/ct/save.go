@@ -33,7 +33,7 @@ func init() {
 				"zone moves them. A flow that is there stays as it is, or with update gets mark, labels and timeout; in no case it is removed. "+
 				"Counters, start times, ids and the windows of TCP are the kernel's and do not come back. One of a hundred is read again, and the result tells what differs",
 			func(h *Host, c *registry.Call) int { return h.restore(c) }).
-		Raises("EIO where the file cannot be read; EPARTIAL where it is damaged: force = true takes its good part").
+		Raises("EIO where the file cannot be read, and by apply where it has changed since; EPARTIAL where it is damaged: force = true takes its good part").
 		Example(`ct> flows:save("example.flows")
 3
 ct> r = flows:where("udp"):delete():apply()
@@ -48,7 +48,7 @@ ct> flows:count()
 			}}
 			return c.Return(queryType.New(c.L, &selection{h: h, q: query.New(src)}))
 		}).
-		Raises("EIO where the file cannot be read").
+		Raises("EIO where the file cannot be read, and by the verbs where it has changed since").
 		Example(`ct> flows:save("example.flows")
 3
 ct> ct.open("example.flows"):where("udp"):by("dport"):count():sort("dport"):first().dport
@@ -99,7 +99,6 @@ func (h *Host) archive(c *registry.Call, damaged bool) *archive.File {
 	var err error
 	h.do(func(context.Context) { f, err = archive.Open(c.Text(1)) })
 	c.Raise(fail(err))
-	h.run.open = append(h.run.open, f)
 	if d := f.Damage(); d != nil && !damaged {
 		e := luaerr.New(luaerr.EPARTIAL, c.Op(), "%s: %s is damaged: %s", c.Op(), c.Text(1), d)
 		c.Raise(e.WithHint(fmt.Sprintf("the %d flows before that are good: force = true takes them", f.Len())))
@@ -137,14 +136,15 @@ func (h *Host) restore(c *registry.Call) int {
 	return h.plan(c, plan.Restore(strconv.Quote(c.Text(1)), goodPart{f}, opt), nil)
 }
 
-// goodPart is what can be read of a file that may be damaged.
+// goodPart is what can be read of a file that is damaged. Damage that came since
+// it was opened is an error: nobody has agreed to lose what stood behind that.
 type goodPart struct{ *archive.File }
 
 // Each implements plan.Saved.
 func (g goodPart) Each(fn func(*wire.Entry) error) error {
 	err := g.File.Each(fn)
 	var damage *record.DamageError
-	if errors.As(err, &damage) {
+	if known := g.Damage(); known != nil && errors.As(err, &damage) && damage.Offset == known.Offset {
 		return nil
 	}
 	return err
