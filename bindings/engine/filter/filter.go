@@ -153,12 +153,17 @@ func (f *Filter) expr() Expr {
 	return e
 }
 
-// String renders f in its one form; Compile reads it back.
+// String renders f in its one form, with the values of its parameters but for
+// long lists. Compile reads it back.
 func (f Filter) String() string {
 	if f.IsAll() {
 		return "all"
 	}
-	return Print(f.expr())
+	e := f.parts[0].bound()
+	for i := range f.parts[1:] {
+		e = join(e, f.parts[1+i].bound())
+	}
+	return Print(e)
 }
 
 // join is the conjunction of two conditions, flat.

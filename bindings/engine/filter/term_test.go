@@ -91,7 +91,7 @@ func TestTermsOfJoined(t *testing.T) {
 	if (&Filter{}).Terms() != nil || (&Filter{}).Parts() != field.PartNone || (&Filter{}).Needs() != nil {
 		t.Error("every flow needs something")
 	}
-	if f.String() != "udp and ((dport == $1 and bytes > 5) and packets > 5) and src == $1 and rbytes > 5 and not (age > $1 and mark == $2)" {
+	if f.String() != "udp and ((dport == 53 and bytes > 5) and packets > 5) and src == 10.0.0.1 and rbytes > 5 and not (age > 5m and mark == 7)" {
 		t.Error(f)
 	}
 }
