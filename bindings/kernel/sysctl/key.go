@@ -1,7 +1,9 @@
 package sysctl
 
 import (
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ctsh/ctsh/bindings/kernel/suggest"
@@ -87,3 +89,13 @@ func (k Key) file() string {
 
 // path is the key's place below the root of sysctls.
 func (k Key) path() string { return strings.ReplaceAll(k.Name, ".", "/") }
+
+// Kept is what the kernel makes of a value that is set: it rounds the number of
+// buckets up to whole pages of them, a pointer each.
+func (k Key) Kept(v int64) int64 {
+	if k.Alias != "buckets" {
+		return v
+	}
+	page := int64(os.Getpagesize() / (strconv.IntSize / 8))
+	return (v + page - 1) / page * page
+}

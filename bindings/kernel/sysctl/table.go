@@ -63,23 +63,31 @@ func (t *Table) Get(name string) (int64, error) {
 // [*UnknownKeyError], [*ValueError], [*AbsentError], [*ReadOnlyError],
 // [*PrivilegeError]; nothing was changed then.
 func (t *Table) Set(name, value string) (Change, error) {
-	k, err := Lookup(name)
+	k, v, err := t.settable(name, value)
 	if err != nil {
 		return Change{}, err
 	}
-	if k.ReadOnly {
-		return Change{}, &ReadOnlyError{Key: k, Netns: t.where()}
-	}
-	v, err := k.Parse(value)
-	if err != nil {
-		return Change{}, err
-	}
-	return t.set(k, v)
+	return t.set(k, v, func(int64) bool { return true })
 }
 
 // SetInt is [Table.Set] with a number in base units.
 func (t *Table) SetInt(name string, value int64) (Change, error) {
 	return t.Set(name, strconv.FormatInt(value, 10))
+}
+
+// Replace is [Table.SetInt] for a key that has the value was, and tells whether
+// it had: what somebody else has set stays, and is Was and Now of the change. was
+// may be a value that the kernel rounded (see [Key.Kept]).
+func (t *Table) Replace(name string, was, value int64) (change Change, had bool, err error) {
+	k, v, err := t.settable(name, strconv.FormatInt(value, 10))
+	if err != nil {
+		return Change{}, false, err
+	}
+	change, err = t.set(k, v, func(now int64) bool {
+		had = now == k.Kept(was)
+		return had
+	})
+	return change, had, err
 }
 
 // List returns every declared key in the order of the table, absent ones too.
@@ -110,11 +118,27 @@ func (t *Table) entry(k Key) Entry {
 	return e
 }
 
-func (t *Table) set(k Key, v int64) (Change, error) {
+// settable finds a key that can be set, and reads a value for it.
+func (t *Table) settable(name, value string) (k Key, v int64, err error) {
+	if k, err = Lookup(name); err != nil {
+		return k, 0, err
+	}
+	if k.ReadOnly {
+		return k, 0, &ReadOnlyError{Key: k, Netns: t.where()}
+	}
+	v, err = k.Parse(value)
+	return k, v, err
+}
+
+// set sets a key, if its value now may be changed.
+func (t *Table) set(k Key, v int64, may func(now int64) bool) (Change, error) {
 	change := Change{Key: k}
 	err := t.do(func() (err error) {
 		if change.Was, err = t.read(k); err != nil {
 			return err
+		}
+		if change.Now = change.Was; !may(change.Was) {
+			return nil
 		}
 		if err := t.write(k, v); err != nil {
 			return err

@@ -39,6 +39,19 @@ func fresh(t *testing.T) (*sysctl.Table, *netns.NS) {
 	return table, ns
 }
 
+// The number of buckets that the kernel has is one that it would keep.
+func TestKept(t *testing.T) {
+	table, _ := fresh(t)
+	v, err := table.Get("buckets")
+	if err != nil {
+		t.Skipf("needs the number of buckets: %v", err)
+	}
+	k, err := sysctl.Lookup("buckets")
+	if err != nil || k.Kept(v) != v || k.Kept(v-1) != v || k.Kept(v+1) <= v+1 {
+		t.Errorf("%d, %v: %d, %d less one, %d more one", v, err, k.Kept(v), k.Kept(v-1), k.Kept(v+1))
+	}
+}
+
 // Every sysctl of connection tracking that the kernel has is declared, and a
 // new namespace has the defaults that the table declares.
 func TestDeclarationsAgainstKernel(t *testing.T) {

@@ -27,6 +27,33 @@ func plain(t *testing.T, values map[string]string) (*Table, string) {
 	return OpenRoot(root), root
 }
 
+// TestReplace sets only what has the value that is named.
+func TestReplace(t *testing.T) {
+	table, _ := plain(t, map[string]string{"net.netfilter.nf_conntrack_udp_timeout": "30\n", "net.netfilter.nf_conntrack_buckets": "1024\n"})
+	change, had, err := table.Replace("udp_timeout", 30, 60)
+	if err != nil || !had || change.Was != 30 || change.Now != 60 {
+		t.Errorf("%+v %v, %v", change, had, err)
+	}
+	change, had, err = table.Replace("udp_timeout", 30, 90)
+	if err != nil || had || change.Was != 60 || change.Now != 60 {
+		t.Errorf("another value: %+v %v, %v", change, had, err)
+	}
+	if v, err := table.Get("udp_timeout"); v != 60 || err != nil {
+		t.Errorf("it is %d now, %v", v, err)
+	}
+	if change, had, err = table.Replace("buckets", 1000, 512); err != nil || !had || change.Now != 512 {
+		t.Errorf("a value that is rounded: %+v %v, %v", change, had, err)
+	}
+	for _, name := range []string{"udp_timout", "count", "acct"} {
+		if _, had, err := table.Replace(name, 0, 1); err == nil || had {
+			t.Errorf("%s: %v", name, had)
+		}
+	}
+	if _, had, err := table.Replace("udp_timeout", 60, -1); err == nil || had {
+		t.Errorf("a value that does not fit: %v", had)
+	}
+}
+
 func TestDeclarations(t *testing.T) {
 	seen := map[string]string{}
 	for _, k := range Keys() {

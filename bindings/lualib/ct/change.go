@@ -1,6 +1,7 @@
 package ct
 
 import (
+	"math"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -28,7 +29,7 @@ plan: delete flows:where("proto == udp")
 ct> r = flows:where("udp and mark == $1", nil)
 prompt:1: filter: parameter $1 is nil, at byte 17 of "udp and mark == $1"...`).
 		Method("update("+changeFields+") -> plan",
-			"plans to change the flows. mark is a value, or value/mask for some of its bits; timeout is from now on; status is a bit to set, since none can be cleared; labels are all that the flow has then; helper = false takes the helper away",
+			"plans to change the flows. mark is a value, or value/mask for some of its bits; timeout is from now on, in whole seconds as in timeout; status is a bit to set, since none can be cleared; labels are all that the flow has then; helper = false takes the helper away",
 			func(s *selection, c *registry.Call) int { return s.update(c, changeFrom(c)) }).
 		Raises(raises+", and for no change").
 		Example(`ct> tostring(flows:where{proto = "udp"}:update{mark = "0x10/0xff", timeout = "5m"})
@@ -47,8 +48,8 @@ ct> flows:where("dport == 53"):first().mark
 		Raises(raises+", and for a label that has no name and is no number from 0 to 127").
 		Example(`ct> tostring(flows:where("udp"):label("+7", "-9"))
 plan: update labels=+7,-9 flows:where("udp")`).
-		Method("timeout(timeout: duration 0..8589934) -> plan", "plans to let the flows live so long from now, or until their next packet sets it again", func(s *selection, c *registry.Call) int {
-			sec := uint32(c.Number(1))
+		Method("timeout(timeout: duration 0..8589934) -> plan", "plans to let the flows live so long from now, or until their next packet sets it again. The kernel counts whole seconds: a part of one counts as one, and 0 deletes the flow", func(s *selection, c *registry.Call) int {
+			sec := wholeSeconds(c.Number(1))
 			return s.update(c, plan.Change{Timeout: &sec})
 		}).
 		Raises(raises).
@@ -80,6 +81,16 @@ func (s *selection) update(c *registry.Call, to plan.Change) int {
 	return s.h.planIn(c, space, p, err)
 }
 
+// wholeSeconds rounds a duration up, as the kernel counts it: a timeout of 0
+// deletes a flow at once, so that only what is 0 may become 0.
+func wholeSeconds(d float64) uint32 {
+	if d == 0 {
+		return 0
+	}
+	const inexact = 1e-7 // "3000ms" is a little more than 3 seconds
+	return uint32(max(1, math.Ceil(d-inexact)))
+}
+
 // changeFields are the arguments of update.
 const changeFields = "changes: {mark?: mask, timeout?: duration 0..8589934, status?: string, labels?: table, helper?: bool}"
 
@@ -92,7 +103,7 @@ func changeFrom(c *registry.Call) (to plan.Change) {
 		to.Mark = &wire.Masked32{Value: v, Mask: m}
 	}
 	if t.Has("timeout") {
-		secs := uint32(t.Number("timeout"))
+		secs := wholeSeconds(t.Number("timeout"))
 		to.Timeout = &secs
 	}
 	if t.Has("status") {

@@ -69,7 +69,7 @@ ct> expects:first().dport
 	Field("userspace: bool", "it was made by a helper in user space", flagField(wire.ExpectUserspace)).
 	Field("fn: text", "function that sets the expected flow up", expectField(func(e *wire.Expect) lua.LValue { return lua.LString(e.Fn) })).
 	Method("delete() -> plan", "plans to delete it", func(x *expectation, c *registry.Call) int {
-		return x.h.plan(c, plan.Act("delete expectation", x.e.Tuple.String(), x.h.deletingExpects(c, x.e)), nil)
+		return x.h.plan(c, x.h.deletingExpects(c, "delete expectation", x.e.Tuple.String(), []wire.Expect{x.e}), nil)
 	}).
 	Example(`ct> m = flows:where{helper = "ftp"}:first()
 ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
@@ -80,10 +80,10 @@ ct> r:undo():apply()
 undo delete expectation: 1 matched, 1 applied in ...
 ct> expects:first().dport
 2021`).
-	Method("timeout_to(duration: duration 1..8589934) -> plan", "plans to let it live so long from now", func(x *expectation, c *registry.Call) int {
+	Method("timeout_to(duration: duration 1..8589934) -> plan", "plans to let it live so long from now, in whole seconds: a part of one counts as one", func(x *expectation, c *registry.Call) int {
 		e := x.e
-		e.Timeout, e.HasTimeout = uint32(c.Number(1)), true
-		return x.h.plan(c, plan.Act("update expectation", e.Tuple.String(), x.h.changeExpects(c, expectNote{Longer: []wire.Expect{x.e}}, &wire.ExpectUpdate{Expect: e})), nil)
+		e.Timeout, e.HasTimeout = wholeSeconds(c.Number(1)), true
+		return x.h.plan(c, plan.Act("update expectation", e.Tuple.String(), x.h.prolongingExpect(c, x.e, e)), nil)
 	}).
 	Example(`ct> m = flows:where{helper = "ftp"}:first()
 ct> r = ct.expect{master = m, proto = "tcp", dst = "10.0.0.5", dport = 2021}:apply()
@@ -177,7 +177,7 @@ func (h *Host) expect(c *registry.Call) int {
 	if t.Bool("inactive") {
 		e.Flags |= wire.ExpectInactive
 	}
-	return h.plan(c, plan.Act("expect", e.Tuple.String(), h.changeExpects(c, expectNote{Made: []wire.Expect{e}}, &wire.ExpectCreate{Expect: e})), nil)
+	return h.plan(c, plan.Act("expect", e.Tuple.String(), h.makingExpect(c, e)), nil)
 }
 
 // endFrom reads an address and its mask, both empty where it was left out.
@@ -222,5 +222,5 @@ func (s *selection) deleteExpects(c *registry.Call) int {
 		}
 		return nil
 	})
-	return s.h.plan(c, plan.Act("delete", s.q.String(), s.h.deletingExpects(c, list...)), nil)
+	return s.h.plan(c, s.h.deletingExpects(c, "delete", s.q.String(), list), nil)
 }

@@ -3,8 +3,8 @@ package ct
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
-	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -140,13 +140,13 @@ var sysModule = registry.NewModule[*Host]("sys", "the sysctls of connection trac
 	Raises("EFIELD for a key that no kernel has, ENOTSUP for one that this kernel lacks").
 	Example(`ct> sys.get("nf_conntrack_udp_timeout")
 30`).
-	Func("set(key: string, value: number | string | bool) -> plan", "plans to set one; a duration may be written with its unit", func(h *Host, c *registry.Call) int {
+	Func("set(key: string, value: number | string | bool) -> plan", "plans to set one; a duration may be written with its unit. undo gives it the value that it had, unless it was set since", func(h *Host, c *registry.Call) int {
 		key, text := c.Text(1), c.Get(2).String()
 		k, err := sysctl.Lookup(key)
 		c.Raise(fail(err))
-		_, err = k.Parse(text)
+		to, err := k.Parse(text)
 		c.Raise(fail(err))
-		return h.plan(c, plan.Act("set", key+" = "+text, h.setting(k.Name, text)), nil)
+		return h.plan(c, plan.Act("set", key+" = "+text, h.setting(k.Name, to)), nil)
 	}).
 	Example(`ct> sys.set("nf_conntrack_udp_timeout", "1m"):apply()
 set: 1 matched, 1 applied in ...
@@ -154,13 +154,13 @@ ct> sys.get("nf_conntrack_udp_timeout")
 60`)
 
 // setting is the change of a sysctl.
-func (h *Host) setting(key, text string) plan.Action {
+func (h *Host) setting(key string, to int64) plan.Action {
 	return plan.Action{N: 1,
 		Do: func(context.Context) (plan.Counts, error) {
 			if h.opt.ReadOnly {
 				return plan.Counts{}, conntrack.ErrReadOnly
 			}
-			if _, err := h.sysctl.Set(key, text); err != nil {
+			if _, err := h.sysctl.SetInt(key, to); err != nil {
 				return plan.Counts{}, err
 			}
 			return plan.Counts{Applied: 1}, nil
@@ -170,8 +170,7 @@ func (h *Host) setting(key, text string) plan.Action {
 			if err != nil {
 				return plan.Note{}, err
 			}
-			data, err := json.Marshal(sysctlNote{key, was})
-			return plan.Note{Kind: "sysctl", Data: data}, err
+			return sysctlNote{key, was, to}.note()
 		},
 	}
 }
@@ -180,13 +179,45 @@ func (h *Host) setting(key, text string) plan.Action {
 type sysctlNote struct {
 	Key string `json:"key"`
 	Was int64  `json:"was"`
+	Set int64  `json:"set"`
 }
 
-// revertSysctl gives a sysctl the value that it had.
+// note is n for the journal.
+func (n sysctlNote) note() (plan.Note, error) {
+	data, err := json.Marshal(n)
+	return plan.Note{Kind: "sysctl", Data: data}, err
+}
+
+// revertSysctl gives a sysctl the value that it had, where it still has the one
+// that it was set to.
 func (h *Host) revertSysctl(note plan.Note) (plan.Action, error) {
 	var n sysctlNote
 	if err := json.Unmarshal(note.Data, &n); err != nil {
 		return plan.Action{}, err
 	}
-	return h.setting(n.Key, strconv.FormatInt(n.Was, 10)), nil
+	key, err := sysctl.Lookup(n.Key)
+	return plan.Action{N: 1,
+		Do: func(context.Context) (plan.Counts, error) {
+			if h.opt.ReadOnly {
+				return plan.Counts{}, conntrack.ErrReadOnly
+			}
+			change, done, err := h.sysctl.Replace(n.Key, n.Set, n.Was)
+			switch {
+			case err != nil:
+				return plan.Counts{}, err
+			case done:
+				return plan.Counts{Applied: 1}, nil
+			case change.Now != key.Kept(n.Was):
+				h.remark(fmt.Sprintf("%s was set to %s meanwhile: it stays as it is", key.Name, key.Format(change.Now)))
+			}
+			return plan.Counts{Exists: 1}, nil
+		},
+		Undo: func() (plan.Note, error) {
+			now, err := h.sysctl.Get(n.Key)
+			if err != nil || now != key.Kept(n.Set) {
+				return plan.Note{}, err
+			}
+			return sysctlNote{n.Key, now, n.Was}.note()
+		},
+	}, err
 }

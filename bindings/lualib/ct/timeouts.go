@@ -50,17 +50,17 @@ ct> ct.timeouts.get("short").states.established
 true`).
 	Func("add(name: string, "+policyFields+") -> plan", "plans to add a policy. States that are not named have the default of the namespace", func(h *Host, c *registry.Call) int {
 		p := policyFrom(c)
-		return h.changePolicy(c, &wire.TimeoutAdd{Timeout: p}, p.Name, &wire.TimeoutAdd{Timeout: p}, nil)
+		return h.changePolicy(c, &wire.TimeoutAdd{Timeout: p}, p.Name, &p)
 	}).
 	Raises("ETYPE for a protocol without policies and for a state that it lacks").
 	Example(`ct> tostring(ct.timeouts.add("dns", {proto = "udp", states = {replied = "20s"}}))
 plan: add timeout policy dns
 ct> ct.timeouts.add("dns", {proto = "udp", states = {repied = "20s"}})
 prompt:1: timeout policy: state: udp has no state "repied"; did you mean "replied"?`).
-	Func("replace(name: string, "+policyFields+") -> plan", "plans to change a policy in place, also while rules use it", func(h *Host, c *registry.Call) int {
+	Func("replace(name: string, "+policyFields+") -> plan", "plans to change a policy in place, also while rules use it. undo gives it what it had when the plan was applied, unless it was changed since", func(h *Host, c *registry.Call) int {
 		p := policyFrom(c)
-		was := h.mustPolicy(c, p.Name)
-		return h.changePolicy(c, &wire.TimeoutAdd{Timeout: p, Replace: true}, p.Name, nil, &was)
+		h.mustPolicy(c, p.Name)
+		return h.changePolicy(c, &wire.TimeoutAdd{Timeout: p, Replace: true}, p.Name, &p)
 	}).
 	Raises("ENOENT where there is none of that name").
 	Example(`ct> r = ct.timeouts.add("dns", {proto = "udp", states = {replied = "20s"}}):apply()
@@ -71,8 +71,9 @@ ct> r = r:undo():apply()
 ct> ct.timeouts.get("dns").states.replied
 20`).
 	Func("delete(name: string) -> plan", "plans to delete a policy that no rule uses", func(h *Host, c *registry.Call) int {
-		was := h.mustPolicy(c, c.Text(1))
-		return h.changePolicy(c, wire.TimeoutDelete{Name: was.Name}, was.Name, nil, &was)
+		name := c.Text(1)
+		h.mustPolicy(c, name)
+		return h.changePolicy(c, wire.TimeoutDelete{Name: name}, name, nil)
 	}).
 	Raises("ENOENT where there is none of that name").
 	Example(`ct> r = ct.timeouts.add("dns", {proto = "udp", states = {replied = "20s"}}):apply()
@@ -133,93 +134,190 @@ func (h *Host) policy(c *registry.Call, name string) (p wire.Timeout, found bool
 	return p, found
 }
 
-// mustPolicy is policy for one that must be there.
-func (h *Host) mustPolicy(c *registry.Call, name string) wire.Timeout {
-	p, found := h.policy(c, name)
-	if !found {
-		c.Raise(luaerr.New(luaerr.ENOENT, c.Op(), "%s: no timeout policy %q", c.Op(), name).WithHint("ct.timeouts.list() lists them"))
+// mustPolicy refuses the name of a policy that is not there.
+func (h *Host) mustPolicy(c *registry.Call, name string) {
+	if _, found := h.policy(c, name); !found {
+		c.Raise(noPolicy(c.Op(), name))
 	}
-	return p
 }
 
-// policyNote is what the journal keeps of a change to policies: the one that
-// was made, or the one that was there.
+// policy is a timeout policy in a journal: its name is that of the note.
+type policy struct {
+	Family uint8             `json:"family"`
+	Proto  uint8             `json:"proto"`
+	States map[string]uint32 `json:"states"` // seconds
+}
+
+func newPolicy(p *wire.Timeout) *policy {
+	x := &policy{p.Family, p.Proto, map[string]uint32{}}
+	for _, s := range wire.TimeoutStates(p.Proto) {
+		if sec, ok := p.Get(s); ok {
+			x.States[s] = sec
+		}
+	}
+	return x
+}
+
+// is tells whether x is the policy now, nil being that there is none. The kernel
+// tells all states of a policy.
+func (x *policy) is(now *policy) bool {
+	if x == nil || now == nil {
+		return x == now
+	}
+	for s, sec := range x.States {
+		if now.States[s] != sec {
+			return false
+		}
+	}
+	return x.Family == now.Family && x.Proto == now.Proto
+}
+
+// policyNote is what the journal keeps of a change to a policy: what it was and
+// what it was set to, nil where there was none, or is none then.
 type policyNote struct {
-	Made string        `json:"made,omitempty"`
-	Was  *wire.Timeout `json:"was,omitempty"`
-	// States are the seconds of Was by state, those that it sets.
-	States map[string]uint32 `json:"states,omitempty"`
-	// Replaced tells that Was is there still, with other values.
-	Replaced bool `json:"replaced,omitempty"`
+	Name string  `json:"name"`
+	Was  *policy `json:"was,omitempty"`
+	Set  *policy `json:"set,omitempty"`
 }
 
-// changePolicy plans a change to policies. made is the policy that it makes, was
-// the one that it changes or deletes.
-func (h *Host) changePolicy(c *registry.Call, req wire.Request, name string, made *wire.TimeoutAdd, was *wire.Timeout) int {
+// note is n for the journal.
+func (n policyNote) note() (plan.Note, error) {
+	data, err := json.Marshal(n)
+	return plan.Note{Kind: "timeout policy", Data: data}, err
+}
+
+// request makes of the policy from, as it is now, the policy to.
+func (n *policyNote) request(from, to *policy) (wire.Request, error) {
+	if to == nil {
+		return wire.TimeoutDelete{Name: n.Name}, nil
+	}
+	p := wire.Timeout{Name: n.Name, Family: to.Family, Proto: to.Proto}
+	for s, sec := range to.States {
+		if err := p.Set(s, sec); err != nil {
+			return nil, err
+		}
+	}
+	return &wire.TimeoutAdd{Timeout: p, Replace: from != nil}, nil
+}
+
+// policyNow reads a policy, nil where there is none of that name.
+func (h *Host) policyNow(ctx context.Context, name string) (*policy, error) {
+	var p wire.Timeout
+	found, err := h.kernel.GetTimeout(ctx, wire.TimeoutGet{Name: name}, &p)
+	if err != nil || !found {
+		return nil, err
+	}
+	return newPolicy(&p), nil
+}
+
+// policyAsSet is the policy that the kernel makes of p now: states that p does
+// not name get the defaults of the namespace.
+func (h *Host) policyAsSet(ctx context.Context, p *wire.Timeout) *policy {
+	x := newPolicy(p)
+	var defaults wire.Timeout
+	found, err := h.kernel.GetTimeout(ctx, wire.TimeoutDefaultGet{Family: p.Family, Proto: p.Proto}, &defaults)
+	if err != nil || !found {
+		return x // then only the states that it names can be compared
+	}
+	for _, s := range wire.TimeoutStates(p.Proto) {
+		if _, named := x.States[s]; named {
+			continue
+		}
+		if sec, ok := defaults.Get(s); ok {
+			x.States[s] = sec
+		}
+	}
+	return x
+}
+
+// changePolicy plans a change to the policy of a name: to set it, or for nil to
+// delete it. What it was is read when the change is made.
+func (h *Host) changePolicy(c *registry.Call, req wire.Request, name string, set *wire.Timeout) int {
 	_, err := req.Append(nil, 1, 0)
 	c.Raise(fail(err))
-	note := policyNote{Was: was}
-	if made != nil {
-		note.Made = made.Timeout.Name
-	}
-	if was != nil {
-		note.States = map[string]uint32{}
-		for _, s := range wire.TimeoutStates(was.Proto) {
-			if sec, ok := was.Get(s); ok {
-				note.States[s] = sec
+	add, _ := req.(*wire.TimeoutAdd)
+	adds := add != nil && !add.Replace
+	act := plan.Action{N: 1,
+		Do: func(ctx context.Context) (plan.Counts, error) {
+			if add != nil && add.Replace {
+				// The kernel would make one where there is none.
+				if was, err := h.policyNow(ctx, name); err != nil {
+					return plan.Counts{}, err
+				} else if was == nil {
+					return plan.Counts{}, noPolicy(req.Op(), name)
+				}
 			}
-		}
-		_, note.Replaced = req.(*wire.TimeoutAdd)
-	}
-	act := h.policyChange(req)
-	act.Undo = func() (n plan.Note, err error) {
-		n.Kind = "timeout policy"
-		n.Data, err = json.Marshal(note)
-		return n, err
+			if err := h.kernel.Do(ctx, req); err != nil {
+				return plan.Counts{}, err
+			}
+			return plan.Counts{Applied: 1}, nil
+		},
+		Undo: func() (plan.Note, error) {
+			ctx := context.Background()
+			n := policyNote{Name: name}
+			var err error
+			if n.Was, err = h.policyNow(ctx, name); err != nil || adds != (n.Was == nil) {
+				return plan.Note{}, err // the change will be refused
+			}
+			if set != nil {
+				n.Set = h.policyAsSet(ctx, set)
+			}
+			return n.note()
+		},
 	}
 	return h.plan(c, plan.Act(req.Op()+" "+name, "", act), nil)
 }
 
-// policyChange is a request about policies as an Action.
-func (h *Host) policyChange(req wire.Request) plan.Action {
-	return plan.Action{N: 1, Do: func(ctx context.Context) (plan.Counts, error) {
-		if err := h.kernel.Do(ctx, req); err != nil {
-			return plan.Counts{}, err
-		}
-		return plan.Counts{Applied: 1}, nil
-	}}
+// noPolicy is the error for a policy that is not there.
+func noPolicy(op, name string) error {
+	return luaerr.New(luaerr.ENOENT, op, "%s: no timeout policy %q", op, name).WithHint("ct.timeouts.list() lists them")
 }
 
-// revertPolicy takes a change to policies back.
+// revertPolicy takes a change to a policy back, where nobody has changed it
+// since. It may come a second time: what is as it was is no failure.
 func (h *Host) revertPolicy(n plan.Note) (plan.Action, error) {
 	var note policyNote
 	if err := json.Unmarshal(n.Data, &note); err != nil {
 		return plan.Action{}, err
 	}
-	if note.Was == nil {
-		return h.policyBack(wire.TimeoutDelete{Name: note.Made}), nil
-	}
-	p := wire.Timeout{Name: note.Was.Name, Family: note.Was.Family, Proto: note.Was.Proto}
-	for s, sec := range note.States {
-		if err := p.Set(s, sec); err != nil {
-			return plan.Action{}, err
-		}
-	}
-	return h.policyBack(&wire.TimeoutAdd{Timeout: p, Replace: note.Replaced}), nil
-}
-
-// policyBack is policyChange for an undo, which may come a second time: what is
-// gone or there already is no failure.
-func (h *Host) policyBack(req wire.Request) plan.Action {
-	change := h.policyChange(req)
-	return plan.Action{N: 1, Do: func(ctx context.Context) (plan.Counts, error) {
-		got, err := change.Do(ctx)
-		switch {
-		case errors.Is(err, syscall.ENOENT):
-			return plan.Counts{Gone: 1}, nil
-		case errors.Is(err, syscall.EEXIST):
-			return plan.Counts{Exists: 1}, nil
-		}
-		return got, err
-	}}
+	return plan.Action{N: 1,
+		Do: func(ctx context.Context) (got plan.Counts, err error) {
+			now, err := h.policyNow(ctx, note.Name)
+			switch {
+			case err != nil:
+				return got, err
+			case note.Set.is(now):
+				req, err := note.request(now, note.Was)
+				if err == nil {
+					err = h.kernel.Do(ctx, req)
+				}
+				switch {
+				case err == nil:
+					got.Applied++
+				case errors.Is(err, syscall.ENOENT):
+					got.Gone++
+				case errors.Is(err, syscall.EEXIST):
+					got.Exists++
+				default:
+					return got, err
+				}
+				return got, nil
+			case now == nil:
+				got.Gone++
+			default:
+				got.Exists++
+			}
+			if !note.Was.is(now) {
+				h.remark("timeout policy " + note.Name + " was changed meanwhile: it stays as it is")
+			}
+			return got, nil
+		},
+		Undo: func() (plan.Note, error) {
+			now, err := h.policyNow(context.Background(), note.Name)
+			if err != nil || !note.Set.is(now) {
+				return plan.Note{}, err
+			}
+			return policyNote{Name: note.Name, Was: note.Set, Set: note.Was}.note()
+		},
+	}, nil
 }
