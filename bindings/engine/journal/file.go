@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"io/fs"
 	"path/filepath"
 	"syscall"
 
@@ -95,9 +96,14 @@ func (f *file) isIn(d Folder) bool {
 	if err != nil {
 		return false
 	}
-	a, ok := is.Sys().(*syscall.Stat_t)
-	b, same := was.Sys().(*syscall.Stat_t)
-	return ok && same && a.Dev == b.Dev && a.Ino == b.Ino
+	return same(is, was)
+}
+
+// same tells whether two names or descriptors are of one file.
+func same(x, y fs.FileInfo) bool {
+	a, aOK := x.Sys().(*syscall.Stat_t)
+	b, bOK := y.Sys().(*syscall.Stat_t)
+	return aOK && bOK && a.Dev == b.Dev && a.Ino == b.Ino
 }
 
 // write writes what was appended, with error err. After an error that is the

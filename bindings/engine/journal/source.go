@@ -15,7 +15,9 @@ import (
 // source is a file that is open for reading. It stays, whatever else is begun,
 // until it is closed, unless it was being written when it was opened.
 type source struct {
-	file  File // nil where it cannot be opened
+	store *Store
+	file  File        // nil where it cannot be opened
+	info  fs.FileInfo // nil where it cannot be told
 	path  string
 	first uint64 // ID of its first journal
 	live  bool   // it is open for writing
@@ -28,7 +30,7 @@ type source struct {
 // read holds one journal, that is lost. fs.ErrNotExist is for one that was
 // removed meanwhile.
 func (s *Store) source(d Folder, id string) (*source, error) {
-	src := &source{path: filepath.Join(s.dir, id+suffix), contents: contents{extents: []extent{{lost: true}}}}
+	src := &source{store: s, path: filepath.Join(s.dir, id+suffix), contents: contents{extents: []extent{{lost: true}}}}
 	src.first, _ = parseID(id)
 	src.err = src.open(d, id)
 	if isNotExist(src.err) {
@@ -55,7 +57,7 @@ func (src *source) open(d Folder, id string) error {
 	if err != nil {
 		return &Error{"look at", src.path, err}
 	}
-	src.extents[0].size = info.Size()
+	src.info, src.extents[0].size = info, info.Size()
 	c, err := scan(f, info.Size(), src.first)
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", id, err)
@@ -227,7 +229,8 @@ func (src *source) reader(k int) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{file: src.file, path: src.path, header: *h, batches: src.extents[k].batches}
+	file := &lent{File: src.file, store: src.store, name: filepath.Base(src.path), info: src.info}
+	r := &Reader{file: file, path: src.path, header: *h, batches: src.extents[k].batches}
 	errors.As(src.fault(k), &r.damage)
 	if r.outcome, err = src.outcome(k); err != nil && !errors.As(err, &r.damage) {
 		return nil, err

@@ -3,6 +3,7 @@ package ct
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,5 +144,47 @@ func TestWritesThroughALink(t *testing.T) {
 		if text, err := os.ReadFile(other); err != nil || string(text) != "theirs" {
 			t.Errorf("%s: it has %q now, %v", call, text, err)
 		}
+	}
+}
+
+// TestDescriptors undoes, opens and restores again and again: none of that keeps
+// a file open to the end of the run.
+func TestDescriptors(t *testing.T) {
+	v := vm.New(t.Context(), vm.Options{Name: "test", Stderr: io.Discard})
+	v.Tasks.Lock()
+	defer v.Close()
+	defer v.Tasks.Unlock()
+	h := Open(v, Options{NS: netnstest.New(t), Journal: t.TempDir(), Stderr: io.Discard})
+	defer h.Close()
+	v.Set("open", v.L.NewFunction(func(L *lua.LState) int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Error(err)
+		}
+		L.Push(lua.LNumber(len(list)))
+		return 1
+	}))
+	if err := v.Run("test", fmt.Sprintf(`
+		local path = %q
+		ct.create{proto = "udp", src = "10.0.0.1", sport = 1, dst = "192.0.2.1", dport = 53, timeout = 600}:apply()
+		flows:save(path)
+		local before, kept = nil, {}
+		for i = 1, 60 do
+			local r = flows:where("udp"):delete():apply()
+			local undo = r:undo()
+			assert(undo:apply().applied == 1)
+			kept[#kept + 1] = undo
+			assert(ct.open(path):count() == 1)
+			kept[#kept + 1] = ct.restore(path)
+			kept[#kept + 1] = ct.undo(r.id) -- and never applied
+			if i == 20 then before = open() end
+		end
+		assert(open() <= before + 3, open() - before) -- other tests have some meanwhile
+		flows:where("udp"):delete():apply()
+		assert(kept[1]:apply().applied == 1) -- what rests can be applied
+		assert(kept[2]:apply().applied == 0)
+		flows:where("udp"):delete():apply()
+		assert(kept[3]:apply().applied == 1)`, filepath.Join(t.TempDir(), "saved.flows"))); err != nil {
+		t.Error(err)
 	}
 }

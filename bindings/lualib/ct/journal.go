@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/archive"
@@ -86,13 +88,49 @@ func (h *Host) undo(c *registry.Call, id string, force bool) int {
 	}
 	r, err := h.run.store.Read(id)
 	c.Raise(fail(err))
-	h.run.open = append(h.run.open, r)
 	head := r.Header()
 	if !force {
-		c.Raise(h.foreign(c, "journal "+head.ID, head.Boot, head.Namespace, head.Name))
+		err = h.foreign(c, "journal "+head.ID, head.Boot, head.Namespace, head.Name)
 	}
+	if err != nil {
+		_ = r.Close()
+		c.Raise(err)
+	}
+	h.hold(r)
 	p := &planned{h: h, p: plan.Undo(r, h.revert), space: h.space, undoes: head.ID}
 	return h.offer(c, p)
+}
+
+// held is how many undos that were planned and not applied keep their journals:
+// nobody removes these meanwhile. Each is an open file.
+const held = 8
+
+// hold keeps the journal of an undo until that is applied or too many are kept.
+func (h *Host) hold(r *journal.Reader) {
+	n := 0
+	for _, c := range h.run.open {
+		if _, ok := c.(*journal.Reader); ok {
+			n++
+		}
+	}
+	h.letGo(func(*journal.Reader) bool {
+		n--
+		return n >= held-1 // the oldest stand first
+	})
+	h.run.open = append(h.run.open, r)
+}
+
+// letGo gives journals free. Their undos can still be applied, as long as they
+// are there.
+func (h *Host) letGo(which func(*journal.Reader) bool) {
+	h.run.open = slices.DeleteFunc(h.run.open, func(c io.Closer) bool {
+		r, ok := c.(*journal.Reader)
+		if !ok || !which(r) {
+			return false
+		}
+		_ = r.Rest() // it was only read
+		return true
+	})
 }
 
 // foreign is the error for what was written down in another boot or network
@@ -198,6 +236,7 @@ func (p *planned) undone(res *plan.Result) {
 	if err := p.h.run.store.MarkUndone(p.undoes, res.ID); err != nil {
 		p.h.say("the undo is done, but not noted: " + err.Error())
 	}
+	p.h.letGo(func(r *journal.Reader) bool { return r.Header().ID == p.undoes })
 }
 
 // isFile tells whether an error is about the files of journals or of flows, and
