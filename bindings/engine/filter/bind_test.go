@@ -15,7 +15,7 @@ func TestBound(t *testing.T) {
 		want   string
 	}{
 		{"src == $1 or rsrc == $1", Params{"1": "10.0.0.1"}, "src == 10.0.0.1 or rsrc == 10.0.0.1"},
-		{"sport + $n > 7 and not (mark == $m or seen_reply)", Params{"n": 1.0, "m": 5.0}, "sport + 1 > 7 and not (mark == 5 or seen_reply)"},
+		{"sport + $n > 7 and not (mark == $m or assured)", Params{"n": 1.0, "m": 5.0}, "sport + 1 > 7 and not (mark == 5 or assured)"},
 		{"dport in $1", Params{"1": []any{"22", "80"}}, "dport in {22, 80}"},
 		{"dport not in $1", Params{"1": 22.0}, "dport not in 22"},
 		{"helper == $1", Params{"1": `a "b`}, `helper == "a \"b"`},

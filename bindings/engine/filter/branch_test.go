@@ -23,7 +23,7 @@ func TestBranches(t *testing.T) {
 		{"src in $two", []string{"src == 10.0.0.1", "src == 10.0.0.2"}},
 		{"mark in $mark and udp", []string{"udp and mark == 1", "udp and mark == 2"}},
 		{"host == 10.0.0.1 and udp", []string{"udp and src == 10.0.0.1", "udp and dst == 10.0.0.1", "udp and rsrc == 10.0.0.1", "udp and rdst == 10.0.0.1"}},
-		{"net == $ip", []string{"src == $ip", "dst == $ip", "rsrc == $ip", "rdst == $ip"}},
+		{"net == $ip", []string{"src == 10.0.0.9", "dst == 10.0.0.9", "rsrc == 10.0.0.9", "rdst == 10.0.0.9"}},
 		{"zone in {1, 2}", []string{"zone == 1", "zone == 2"}},
 		{"mark == 0x1/0x1 or mark == 0x2/0x2", []string{"mark == 0x1/0x1", "mark == 0x2/0x2"}},
 		{"udp and family == 4 and dport in {53, 123}", []string{"udp and family == 4 and dport == 53", "udp and family == 4 and dport == 123"}},
@@ -97,7 +97,7 @@ func TestBranchesOfJoined(t *testing.T) {
 		}
 	}
 	list := f.Branches(8)
-	if len(list) != 2 || list[1].String() != "bytes > $1 and not dst in $1 and src == 10.0.0.2" || len(list[1].Exact()) != 1 {
+	if len(list) != 2 || list[1].String() != "bytes > 5kB and not dst in {10.0.0.1, 10.0.0.2} and src == 10.0.0.2" || len(list[1].Exact()) != 1 {
 		t.Fatalf("%v", list)
 	}
 	e := flow()

@@ -91,7 +91,7 @@ func (s *directStep) runOne(ctx context.Context, a *application) error {
 	switch {
 	case err == nil:
 		a.res.Applied++
-		return nil
+		return a.labelled(ctx, req)
 	case errors.As(err, &refused):
 		a.res.refuse(refused)
 	case !errors.As(err, &denied) && !errors.Is(err, conntrack.ErrReadOnly):
@@ -100,6 +100,21 @@ func (s *directStep) runOne(ctx context.Context, a *application) error {
 	}
 	if bad := a.log.settle([]int{0}); bad != nil {
 		return errors.Join(err, bad)
+	}
+	return err
+}
+
+// labelled says where a flow was made without its labels: the kernel keeps them
+// only where a rule uses labels, and says nothing (linux ctnetlink_attach_labels).
+func (a *application) labelled(ctx context.Context, r wire.Request) error {
+	c, ok := r.(*wire.Create)
+	if !ok || c.Entry.Labels == (wire.Labels{}) {
+		return nil
+	}
+	var e wire.Entry
+	there, err := a.k.Get(ctx, wire.Get{Key: wire.Key{Tuple: c.Entry.Orig, Split: c.Entry.SplitZone()}}, &e)
+	if there && e.Labels != c.Entry.Labels {
+		a.res.note("the flow lacks its labels: the kernel keeps them only where a rule uses ct label")
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
-	"github.com/ctsh/ctsh/bindings/engine/journal"
 	"github.com/ctsh/ctsh/bindings/engine/query"
 	"github.com/ctsh/ctsh/bindings/engine/snapshot"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
@@ -229,13 +228,14 @@ func same(found, now *wire.Flow) bool {
 func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked, free chan<- *looked) error {
 	// Of the window at hand: requests by their number in it, and the flow of each.
 	var refused, undone, order []int
+	var reqs []wire.Request
 	sent, taken := 0, 0
 	b, err := a.k.Batch(ctx, a.opt.batch(func(n int, e *conntrack.Error) {
 		refused = append(refused, n-sent)
 		// An update that is refused may have been made in part: the kernel goes
 		// through what it is to change one by one (linux
 		// ctnetlink_change_conntrack).
-		if j.step.kind() != journal.Update || errors.Is(e, syscall.ENOENT) {
+		if u, is := reqs[n-sent].(*wire.Update); !is || u.Parts() == 1 || errors.Is(e, syscall.ENOENT) {
 			undone = append(undone, n-sent)
 		}
 	}))
@@ -248,7 +248,7 @@ func (j *flowJob) send(ctx context.Context, a *application, next <-chan *looked,
 			break
 		}
 		refused, undone, order = refused[:0], undone[:0], order[:0]
-		var reqs []wire.Request
+		reqs = reqs[:0]
 		for i := range w.now {
 			req, bad := j.step.request(&w.found[i], &w.now[i])
 			if bad != nil {

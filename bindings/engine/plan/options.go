@@ -70,7 +70,7 @@ type ShareError struct {
 
 // Error implements error.
 func (e *ShareError) Error() string {
-	return fmt.Sprintf("%s: %d flows match, %.0f%% of the %d in the table and more than the %.0f%% of share; nothing was changed",
+	return fmt.Sprintf("%s: %d flows match, %.0f%% of the %d in the table and more than the %.3g%% of share; nothing was changed",
 		e.Op, e.N, 100*float64(e.N)/float64(max(e.Of, 1)), e.Of, 100*e.Allowed)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ctsh/ctsh/bindings/engine/field"
 	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
@@ -32,9 +33,12 @@ type Preview struct {
 	// Revived of Matched are brought back, or taken away after they were made:
 	// they do not count towards the guard.
 	Revived int
-	Groups  []Group // the largest, largest first
-	Others  int     // flows of the other groups
-	Flows   []wire.Entry
+	// Damage says where the good part of a journal ends that would be taken back,
+	// nil where all of it is good. The rest is not counted.
+	Damage *record.DamageError
+	Groups []Group // the largest, largest first
+	Others int     // flows of the other groups
+	Flows  []wire.Entry
 }
 
 // Step is one step of a plan, and what it touches.
@@ -125,6 +129,7 @@ var (
 
 // undo looks at what a journal brings back, as it was when it was taken down.
 func (v *Preview) undo(s *undoStep, world *field.World, groups map[groupKey]int) error {
+	v.Damage = s.r.Damage()
 	var then field.World
 	if world != nil {
 		then = *world
@@ -241,6 +246,9 @@ func (v *Preview) String() string {
 	}
 	if v.Unsure > 0 {
 		fmt.Fprintf(&b, "\nof %s it is not known when a packet passed last%s", plural(v.Unsure, "flow"), when)
+	}
+	if v.Damage != nil {
+		fmt.Fprintf(&b, "\nthe journal is damaged: %s; what stands before that is taken back", v.Damage)
 	}
 	return b.String()
 }

@@ -150,3 +150,18 @@ func TestPreviewOfSteps(t *testing.T) {
 		t.Errorf("%s: %v %d", p.Op(), p.Touches(), len(p.Queries()))
 	}
 }
+
+// TestPreviewOfDamage says that a journal is not whole before it is taken back.
+func TestPreviewOfDamage(t *testing.T) {
+	k, _, id, whole := deleted(t)
+	for name, text := range map[string][]byte{"cut short": whole[:len(whole)*3/5], "the checksum is wrong": flipped(whole, len(whole)/2), "": whole} {
+		view, err := undo(t, written(t, id, text), id).Preview(t.Context(), k, Protection{}, 0)
+		if err != nil || (view.Damage != nil) != (name != "") || (view.Matched < 1000) != (name != "") {
+			t.Fatalf("%s: %+v %v", name, view, err)
+		}
+		want := "\nthe journal is damaged: damaged at byte "
+		if name == "" && strings.Contains(view.String(), "damaged") || name != "" && !(strings.Contains(view.String(), want) && strings.Contains(view.String(), name)) {
+			t.Errorf("%s:\n%s", name, view)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (b *changesBack) add(ctx context.Context, c journal.Change, age time.Durati
 		var f wire.Flow
 		v.Flow(&f)
 		// What it is known by: the kernel chose the id, and times.
-		b.flows = append(b.flows, wire.Flow{Orig: f.Orig, Reply: f.Reply, Present: f.Present & wire.HasReply})
+		b.flows = append(b.flows, wire.Flow{Orig: f.Orig, Reply: f.Reply, Mark: f.Mark, Present: f.Present & wire.HasReply})
 	case journal.Update:
 		parts, err := journal.Unpack(nil, c.Payload)
 		if err == nil && len(parts) != 2 {
@@ -112,6 +112,9 @@ type unmaking struct {
 }
 
 func (u unmaking) request(found, now *wire.Flow) (wire.Request, error) {
+	if now.Mark != found.Mark {
+		return nil, nil //nolint:nilnil // somebody has taken it up since
+	}
 	ours := madeAbout(now, u.at)
 	if !u.settled && !now.Has(wire.HasStart) {
 		ours = false

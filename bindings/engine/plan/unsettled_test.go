@@ -19,7 +19,7 @@ func killed(t *testing.T, n int) *Journal {
 	}
 	var msgs [][]byte
 	for i := range n {
-		msg, err := create(tuple(i)).Append(nil, 1, 0)
+		msg, err := create(tuple(i), marked(uint32(i%4))).Append(nil, 1, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,6 +95,8 @@ func whyCreate(r *wire.Create, errno syscall.Errno) (reason, hint string) {
 		switch {
 		case r.Entry.Helper != "":
 			return "no helper " + r.Entry.Helper + " is registered for this family and protocol", "load its module, or leave the helper out"
+		case r.Upsert && (r.SrcNAT != nil || r.DstNAT != nil):
+			return "the translation of a flow that is there cannot be changed", "leave it out, or delete the flow first"
 		case r.SrcNAT != nil || r.DstNAT != nil:
 			return "this kernel cannot set up NAT here", "load nf_nat"
 		}

@@ -38,7 +38,7 @@ of 1 flow it is not known when a packet passed last
 nothing is changed yet; _:apply() does it`)
 
 // applyOptions are the arguments of apply.
-const applyOptions = `options?: {max?: int 1..2147483647, share?: percent, rate?: rate, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip", ` +
+const applyOptions = `options?: {max?: int 1..2147483647, share?: percent 0.0001..1, rate?: rate, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip", ` +
 	`verify?: duration 0.001..3600, fast?: bool, journal?: bool}`
 
 // A preview makes flows, whose methods make plans: the methods are added after
@@ -50,7 +50,7 @@ func init() {
 				"What was there is written to a journal first, so that undo can bring it back; journal = false does without. "+
 				"max bounds how many flows it may touch (10000; what undo and restore bring back is bounded by the table only), share what part of the table, rate how many a second; batch is messages a send; "+
 				"verify looks so much later what is back; fast leaves a deletion to the kernel's own filter, where that compares exactly the same, without a journal", (*planned).apply).
-		Raises("EGUARD where more flows match than max or share, or under --read-only; ENOTSUP where fast is not possible; EPERM without CAP_NET_ADMIN; EIO where the journal cannot be written. Nothing was changed then, unless it is said. EPARTIAL where a table grew beyond max while it was read, and some was changed").
+		Raises("EGUARD where more flows match than max or share, or under --read-only; ENOTSUP where fast is not possible; EPERM without CAP_NET_ADMIN; EIO where the journal cannot be written. Nothing was changed then, unless it is said. EPARTIAL where some was changed before it failed, such as where a table grew beyond max while it was read: how far it came is said").
 		Example(`ct> flows:where{mark = 1}:delete():apply()
 delete: 1 matched, 1 applied in ...
 ct> flows:where{mark = 1}:delete():apply()
@@ -228,18 +228,35 @@ func (p *planned) apply(c *registry.Call) int {
 			}
 		}
 	}
-	c.Raise(p.refusal(c, err))
+	p.partly(res, err)
+	c.Raise(p.refusal(c, res, err))
 	return c.Return(resultType.New(c.L, &outcome{p.h, p.space, res}))
+}
+
+// partly says how far a plan came that ended before its end, also where it was
+// interrupted, which hides every other error.
+func (p *planned) partly(res *plan.Result, err error) {
+	if err == nil || res == nil || res.Applied+res.Unknown == 0 {
+		return
+	}
+	text := res.String() + ", and ended before its end"
+	if res.ID != "" {
+		text += "; ctsh undo " + res.ID + " takes back what was changed"
+	}
+	p.h.say(text)
 }
 
 // refusal is the error of a plan. Where its guard refused it, it tells what the
 // plan would have done.
-func (p *planned) refusal(c *registry.Call, err error) error {
+func (p *planned) refusal(c *registry.Call, res *plan.Result, err error) error {
 	var guard *plan.GuardError
 	if errors.As(err, &guard) && guard.Done == 0 {
 		if view, lookErr := p.look(c, 0); lookErr == nil {
 			return luaerr.New(luaerr.EGUARD, "", "%w", err).WithHint(view.String())
 		}
+	}
+	if err != nil && res != nil && res.Applied+res.Unknown > 0 {
+		return luaerr.New(luaerr.EPARTIAL, "", "%w", err)
 	}
 	return fail(err)
 }

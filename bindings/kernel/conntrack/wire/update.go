@@ -38,6 +38,17 @@ func (*Update) Op() string { return "update flow" }
 func (u *Update) Target() Tuple { return u.Key.Tuple }
 func (*Update) sealed()         {}
 
+// Parts is how many things are to be changed. The kernel goes through them one by
+// one: of a refused update of one part nothing was made.
+func (u *Update) Parts() (n int) {
+	for _, has := range []bool{u.Mark != nil, u.Timeout != nil, u.Status != 0, u.Labels != nil, u.DropHelper, u.State != nil || u.TCP != nil, u.SeqAdj != nil, u.SynProxy != nil} {
+		if has {
+			n++
+		}
+	}
+	return n
+}
+
 // Append implements Request.
 func (u *Update) Append(b []byte, seq uint32, flags uint16) ([]byte, error) {
 	if err := u.check(); err != nil {
