@@ -167,7 +167,9 @@ type Note struct {
 // Counts are what became of an Action.
 type Counts struct {
 	Applied, Gone, Exists int
+	Changed               int                // left as they are: somebody has changed them since
 	Errors                []*conntrack.Error // one for each that failed
+	Notes                 []string           // for the result
 }
 
 // actStep is an Action as a step.
@@ -201,11 +203,15 @@ func (s *actStep) run(ctx context.Context, a *application) error {
 	}
 	got, err := s.act.Do(ctx)
 	a.res.Applied, a.res.Gone, a.res.Exists = a.res.Applied+got.Applied, a.res.Gone+got.Gone, a.res.Exists+got.Exists
+	a.res.Changed += got.Changed
+	for _, note := range got.Notes {
+		a.res.note(note)
+	}
 	for _, e := range got.Errors {
 		a.res.refuse(e)
 	}
 	if err != nil {
-		a.res.Failed += s.act.N - got.Applied - got.Gone - got.Exists - len(got.Errors)
+		a.res.Failed += s.act.N - got.Applied - got.Gone - got.Exists - got.Changed - len(got.Errors)
 	}
 	if got.Applied == 0 && noted {
 		return errors.Join(err, a.log.settle([]int{0}))

@@ -126,10 +126,12 @@ func (p *Plan) Queries() (list []query.Query) {
 
 // Op is what p does, in words: "delete", "update mark=0x10/0xff".
 func (p *Plan) Op() string {
-	if len(p.steps) > 1 {
-		return fmt.Sprintf("%d steps", len(p.steps))
-	}
 	op, _ := p.steps[0].words()
+	for _, s := range p.steps[1:] {
+		if other, _ := s.words(); other != op {
+			return fmt.Sprintf("%d steps", len(p.steps))
+		}
+	}
 	return op
 }
 

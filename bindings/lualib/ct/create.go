@@ -98,7 +98,7 @@ func (h *Host) create(call *registry.Call) int {
 		e.Reply = tupleFrom(t, replyNames, proto)
 		e.Reply.Zone = e.Orig.Zone
 	}
-	e.Timeout, e.Present = uint32(t.Number("timeout")), wire.HasTimeout
+	e.Timeout, e.Present = wholeSeconds(t.Number("timeout")), wire.HasTimeout
 	createPolicy(call, t, e)
 	c.SrcNAT, c.DstNAT = natFrom(t, "nat_src", "nat_sport"), natFrom(t, "nat_dst", "nat_dport")
 	p, err := plan.Direct("create", c)

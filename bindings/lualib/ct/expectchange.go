@@ -76,11 +76,11 @@ func (h *Host) makingExpect(c *registry.Call, e wire.Expect) plan.Action {
 	_, err := (&wire.ExpectCreate{Expect: e}).Append(nil, 1, 0)
 	c.Raise(fail(err))
 	return plan.Action{N: 1,
-		Do: func(ctx context.Context) (plan.Counts, error) {
-			if err := h.makeExpect(ctx, &e); err != nil {
-				return plan.Counts{}, err
+		Do: func(ctx context.Context) (got plan.Counts, err error) {
+			if err = h.makeExpect(ctx, &e, &got); err == nil {
+				got.Applied = 1
 			}
-			return plan.Counts{Applied: 1}, nil
+			return got, err
 		},
 		Undo: func() (plan.Note, error) {
 			others, err := h.expectsOf(context.Background(), e.Master)
@@ -92,8 +92,8 @@ func (h *Host) makingExpect(c *registry.Call, e wire.Expect) plan.Action {
 	}
 }
 
-// makeExpect makes an expectation, and tells which others had to go for it.
-func (h *Host) makeExpect(ctx context.Context, e *wire.Expect) error {
+// makeExpect makes an expectation, and notes which others had to go for it.
+func (h *Host) makeExpect(ctx context.Context, e *wire.Expect, got *plan.Counts) error {
 	before, err := h.expectsOf(ctx, e.Master)
 	if err == nil {
 		err = h.kernel.Do(ctx, &wire.ExpectCreate{Expect: *e})
@@ -102,13 +102,13 @@ func (h *Host) makeExpect(ctx context.Context, e *wire.Expect) error {
 		return err
 	}
 	after, err := h.expectsOf(ctx, e.Master)
-	if err != nil {
-		h.remark(fmt.Sprintf("it is not known whether others had to go for the expectation of %s: %v", e.Tuple, err))
-		return nil // it is made all the same
+	if err != nil { // it is made all the same
+		got.Notes = append(got.Notes, fmt.Sprintf("it is not known whether others had to go for the expectation of %s: %v", e.Tuple, err))
+		return nil
 	}
 	for _, x := range siblings(before, e) {
 		if _, there := findExpect(after, &x); !there {
-			h.remark(fmt.Sprintf("the limit of the helper is reached: the expectation of %s had to go for that of %s", x.Tuple, e.Tuple))
+			got.Notes = append(got.Notes, fmt.Sprintf("the limit of the helper is reached: the expectation of %s had to go for that of %s", x.Tuple, e.Tuple))
 		}
 	}
 	return nil
@@ -211,7 +211,7 @@ func (h *Host) revertExpects(n plan.Note) (plan.Action, error) {
 				}
 			}
 			for i := 0; i < len(todo.Made) && err == nil; i++ {
-				err = expectOutcome(&got, h.makeExpect(ctx, &todo.Made[i]), note.len() > 1)
+				err = expectOutcome(&got, h.makeExpect(ctx, &todo.Made[i], &got), note.len() > 1)
 			}
 			for i := 0; i < len(note.Longer) && err == nil; i++ {
 				err = expectOutcome(&got, h.kernel.Do(ctx, &wire.ExpectUpdate{Expect: note.Longer[i]}), note.len() > 1)
@@ -263,7 +263,7 @@ func (h *Host) expectsToRevert(ctx context.Context, note *expectNote) (todo expe
 			got.Exists++
 		case e.HasTimeout && passed > time.Duration(e.Timeout)*time.Second:
 			got.Gone++
-			h.remark(fmt.Sprintf("the time of the expectation of %s has run out since: it is not made again", e.Tuple))
+			got.Notes = append(got.Notes, fmt.Sprintf("the time of the expectation of %s has run out since: it is not made again", e.Tuple))
 		default:
 			todo.Made = append(todo.Made, e)
 			for _, x := range siblings(now, &e) {
@@ -276,12 +276,4 @@ func (h *Host) expectsToRevert(ctx context.Context, note *expectNote) (todo expe
 		}
 	}
 	return todo, got, nil
-}
-
-// remark tells what became of a change while it is applied, that is without the
-// turn.
-func (h *Host) remark(text string) {
-	h.vm.Tasks.Lock()
-	defer h.vm.Tasks.Unlock()
-	h.say(text)
 }

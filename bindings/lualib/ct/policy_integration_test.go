@@ -27,7 +27,7 @@ func TestUndoOfPolicies(t *testing.T) {
 
 		ct.timeouts.replace("dns", policy(77)):apply()
 		local u = r:undo():apply()
-		assert(u.applied == 0 and u.exists == 1, tostring(u))
+		assert(u.applied == 0 and u.changed_meanwhile == 1, tostring(u))
 		is(77, u, replied("dns"))
 		u = added:undo():apply()
 		assert(u.applied == 0, tostring(u))
@@ -40,7 +40,7 @@ func TestUndoOfPolicies(t *testing.T) {
 		r = ct.timeouts.delete("dns"):apply()
 		ct.timeouts.add("dns", policy(5)):apply()
 		u = r:undo():apply()
-		assert(u.applied == 0 and u.exists == 1, tostring(u))
+		assert(u.applied == 0 and u.changed_meanwhile == 1, tostring(u))
 		is(5, u, replied("dns"))
 
 		-- One that was made anew by that name is another.
@@ -90,7 +90,7 @@ func TestUndoOfSysctls(t *testing.T) {
 		assert(sys.get(key) == 62)
 		sys.set(key, 99):apply()
 		local u = r:undo():apply()
-		assert(u.applied == 0 and u.exists == 1 and sys.get(key) == 99, tostring(u))`)
+		assert(u.applied == 0 and u.changed_meanwhile == 1 and sys.get(key) == 99, tostring(u))`)
 	if r.err != nil {
 		t.Errorf("%v\n%s", r.err, r.stderr)
 	}

@@ -208,7 +208,7 @@ func (h *Host) revertSysctl(note plan.Note) (plan.Action, error) {
 			case done:
 				return plan.Counts{Applied: 1}, nil
 			case change.Now != key.Kept(n.Was):
-				h.remark(fmt.Sprintf("%s was set to %s meanwhile: it stays as it is", key.Name, key.Format(change.Now)))
+				return plan.Counts{Changed: 1, Notes: []string{fmt.Sprintf("%s was set to %s meanwhile: it stays as it is", key.Name, key.Format(change.Now))}}, nil
 			}
 			return plan.Counts{Exists: 1}, nil
 		},

@@ -304,11 +304,13 @@ func (h *Host) revertPolicy(n plan.Note) (plan.Action, error) {
 				return got, nil
 			case now == nil:
 				got.Gone++
-			default:
+			case note.Was.is(now):
 				got.Exists++
+			default:
+				got.Changed++
 			}
 			if !note.Was.is(now) {
-				h.remark("timeout policy " + note.Name + " was changed meanwhile: it stays as it is")
+				got.Notes = append(got.Notes, "timeout policy "+note.Name+" was changed meanwhile: it stays as it is")
 			}
 			return got, nil
 		},
