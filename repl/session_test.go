@@ -114,3 +114,72 @@ func TestInterrupts(t *testing.T) {
 		})
 	}
 }
+
+// What was shown last is "_".
+func TestLast(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  string
+	}{
+		{"nothing yet", []string{"_ == nil"}, "true"},
+		{"a number", []string{"6 * 7", "_ + 1", "_ + 1"}, "42 43 44"},
+		{"the first of several", []string{"1, 2, 3", "_"}, "1 2 3 1"},
+		{"the first that is not nil", []string{"nil, 'why'", "_"}, "why why"},
+		{"false", []string{"false", "_ == false"}, "false true"},
+		{"not what shows nothing", []string{"7", "x = 8", "print(9)", "nil", "_"}, "7 9 7"},
+		{"not what fails", []string{"7", "error('no', 0)", "_"}, "7 no 7"},
+		{"not what is interrupted", []string{"7", "^C", "print('busy') while true do end", "_"}, "7 busy interrupted 7"},
+		{"not what cannot be shown", []string{"7", "setmetatable({}, {__tostring = function() error('no', 0) end})", "_ == nil"}, "7 no true"},
+		{"what the chunk sees", []string{"7", "(function() local old = _ sleep('1ms') return old * 10 + _ end)()"}, "7 77"},
+		{"a variable of the user's, until then", []string{"_ = 5", "_ + 1", "_"}, "6 6"},
+		{"seen by tasks", []string{"7", "t = spawn(function() while true do sleep('1ms') n = _ end end)", "sleep('20ms')", "n, type(n)"}, "7 7 number"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := session(t, c.lines...); got != c.want {
+				t.Errorf("printed %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// Only a session has "_".
+func TestNoLastInScripts(t *testing.T) {
+	v := vm.New(context.Background(), vm.Options{})
+	defer v.Close()
+	v.Tasks.Lock()
+	defer v.Tasks.Unlock()
+	if err := v.Run("script", "return _"); err == nil || !strings.Contains(err.Error(), `unknown global "_"`) {
+		t.Errorf("a script reads _: %v", err)
+	}
+}
+
+// What has no text of its own is shown as what it is, not by its address.
+func TestShown(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{"exit", "exit(code: int 0..255 = 0) ends the script, through every protected call, once its tasks have been told"},
+		{"pcall", "function pcall"}, {"string.format", "function string.format"},
+		{"function(a, b) end", "function(a, b) at prompt:1"}, {"function(...) end", "function(...) at prompt:1"},
+		{"{}", "{}"}, {"{1, 'a\\n', true, nil, 2.5}", `{1, "a\n", true, [5] = 2.5}`},
+		{"{x = 1, ['a b'] = 2, [10] = 3, [true] = 4, ['1'] = 5}", `{[10] = 3, ["1"] = 5, ["a b"] = 2, x = 1, [true] = 4}`},
+		{"{{}, {1}, print, pcall, function() end, chan(2), coroutine.create(print)}",
+			"{ {}, {...}, function print, function pcall, function() at prompt:1, chan 0/2, thread }"},
+		{"{[print] = 1}", "{[function] = 1}"},
+		{"setmetatable({}, {__tostring = function() return 'mine' end})", "mine"},
+		{"{setmetatable({}, {__tostring = function() return 'mine' end})}", "{mine}"},
+		{"{('x'):rep(100)}", `{"` + strings.Repeat("x", 59) + `...}`},
+	} {
+		if got := session(t, c.source); got != c.want {
+			t.Errorf("%s shows %q, want %q", c.source, got, c.want)
+		}
+	}
+	long := session(t, "t = {} for i = 1, 50 do t[i] = i t['k' .. i] = i end", "t")
+	if !strings.HasPrefix(long, "{ 1, 2, ") || !strings.HasSuffix(long, " 20, ... 80 more }") {
+		t.Errorf("a long table shows %q", long)
+	}
+	for _, source := range []string{"_G", "string", "coroutine", "arg", "bit", "package"} {
+		if got := session(t, source); strings.Contains(got, ": 0x") || !strings.HasPrefix(got, "{") {
+			t.Errorf("%s shows %q", source, got)
+		}
+	}
+}

@@ -56,12 +56,19 @@ var tools = NewModule[int]("tools", "functions for tests").
 	}).
 	Func("either(x: \"a\" | \"b\" | number | box)", "takes one of several", func(_ int, c *Call) int { return 0 }).
 	Func("mixed(x: {...: int 1..9, unit?: text})", "takes items and fields", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Table(1).T.Len())) }).
+	Func("plus(n: number) -> number", "adds too", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Number(1))) }).
 	Value("seven: int", "the number 7", func(_ *lua.LState, n int) lua.LValue { return lua.LNumber(n) })
+
+// globals are a function and a value that stand alone.
+var globals = NewModule[int]("", "globals for tests").
+	Func("sum(n: number) -> number", "stands alone", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Number(1))) }).
+	Value("crate: box", "a box that is there", func(L *lua.LState, n int) lua.LValue { return makeBox(L, n) })
 
 func state(t *testing.T) *lua.LState {
 	L := lua.NewState()
 	t.Cleanup(L.Close)
 	L.SetGlobal("tools", tools.Table(L, 7))
+	globals.Open(L, 7, L.SetGlobal)
 	L.SetGlobal("box", L.NewFunction(func(L *lua.LState) int { L.Push(makeBox(L, L.CheckInt(1))); return 1 }))
 	return L
 }
@@ -132,6 +139,13 @@ func TestHelp(t *testing.T) {
 		{L.GetGlobal("m"), []string{"box:plus(n: int 1..9", "adds. Twice", "raises ETYPE beyond 9", "    3"}},
 		{L.GetGlobal("s"), []string{"tools.sum(first: number"}}, {L.GetGlobal("tools"), []string{"tools.seven", "tools.kinds"}},
 		{lua.LString("box.plus"), []string{"box:plus("}}, {lua.LString("tools.seven"), []string{"tools.seven: int"}},
+		{lua.LString("crate:plus"), []string{"box:plus(n: int 1..9"}}, {lua.LString("crate.n"), []string{"box.n: int"}},
+		{lua.LString("crate:pluss"), []string{`nothing is called "crate:pluss"; did you mean "box:plus"?`}},
+		{lua.LString("tools:zzzzzzzz"), []string{`nothing is called "tools:zzzzzzzz"; help() lists what there is`}},
+		{lua.LString("kinds"), []string{"tools.kinds(a: address"}},
+		{lua.LString("plus"), []string{"plus is a member of several\n  box:plus    adds\n  tools.plus  adds too"}},
+		{lua.LString("kind"), []string{`did you mean "kinds"?`}},
+		{lua.LString("sum"), []string{"sum(n: number) -> number\n  stands alone\n  see also tools.sum"}},
 		{lua.LString("tools.sun"), []string{`nothing is called "tools.sun"; did you mean "tools.sum"?`}}, {lua.LNumber(1), []string{"want a function, an object or a name, got number"}},
 		{L.GetGlobal("print"), []string{"nothing is known of that function"}}, {L.NewTable(), []string{"got table"}},
 	} {

@@ -18,7 +18,8 @@ var module = registry.NewModule[*vm.VM]("", "runs commands").
 			"A table holds the command, its arguments and options: timeout (a duration, 60 s), after which its whole process group gets SIGTERM, and SIGKILL 2 s later; "+
 			"stdin (text, none); env (a table of what to change in the environment, false removes); dir (where to run it); cap (a size up to 16 MiB, 1 MiB: how much is kept of each output). "+
 			"What the command does, also to fail or to run out of time, is in what is returned. "+
-			"What it leaves running in its process group is killed when it ends; a daemon that made a session of its own is left alone", run).
+			"What it leaves running in its process group is killed when it ends; a daemon that made a session of its own is left alone. "+
+			"--dry-run and --read-only do not bound what the command does: they bound what ctsh itself tells the kernel. --allow without exec takes exec away", run).
 	Raises("ENOENT if there is no such command; EPERM if it may not be run; E2BIG if the arguments are too long; ECANCELED").
 	Example(`
 ct> exec("echo", "hello", 42)

@@ -26,7 +26,7 @@ func (h *Host) Close() {
 	}
 }
 
-var module = registry.NewModule[*Host]("fs", "files, directories and locks. Text is bytes, whatever they are; a path may not be empty").
+var module = registry.NewModule[*Host]("fs", "files, directories and locks. Text is bytes, whatever they are; a path may not be empty. --dry-run and --read-only do not bound what is written: they bound what ctsh itself tells the kernel. --allow without fs takes the module away").
 	Example(`
 ct> fs.write("backends", "10.0.0.1\n10.0.0.2\n")
 ct> for _, addr in ipairs(fs.lines("backends")) do print(addr) end
@@ -63,7 +63,7 @@ ct> fs.each_line("log", function(line, n) if line:find("error") then print(n, li
 		"writes a file; it is on the disk when this returns. Without append it is replaced at once: readers see all of the old text or all of the new, and so does the next start after a crash. "+
 			"A link stays, and what it points to is replaced; the old file keeps its mode and, as far as the privilege goes, its owner, but no access list and no further hard link. "+
 			"A new one gets mode, as in \"0640\", or 0644 less the umask. "+
-			"With append the text goes behind what is there, in one piece, under a lock (flock) that others who append take too", write).
+			"With append the text goes behind what is there, in one piece, under a lock (flock) that others who append take too. It writes under --dry-run and --read-only as well", write).
 	Raises("ENOENT if the directory does not exist; ENOTSUP if it is no regular file; ETIMEDOUT if somebody else holds the lock for 10 s; EISDIR; EPERM; ENOSPC, with the old text kept").
 	Example(`
 ct> fs.write("token", "secret\n", {mode = "0600"})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +67,22 @@ func TestExitCodes(t *testing.T) {
 		{args: []string{"-e", "print(type(io))"}, stdout: "table\n"},
 		{args: []string{"--trust", file, "--trust"}, stdout: "true\n--trust\t1\n"},
 		{args: []string{"--scratch", "--netns", "blue", "-e", ""}, code: 2, stderr: "exclude each other"},
+		{args: []string{"--netns", "", "-e", "print(1)"}, code: 2, stderr: "--netns: the name is empty"},
+		{args: []string{"--netns=", "-e", "print(1)"}, code: 2, stderr: "--netns: the name is empty"},
+		{args: []string{"--netns", "", "doctor"}, code: 2, stderr: "--netns: the name is empty"},
+		{args: []string{"run", "--netns", "", file}, code: 2, stderr: "--netns: the name is empty"},
+		{args: []string{"--timeout", "", "-e", "print(1)"}, code: 2, stderr: `"" is not a duration`},
+		{args: []string{"--dry-run=", "-e", "print(1)"}, code: 2, stderr: "--dry-run"},
+		{args: []string{"undo", ""}, code: 2, stderr: "empty string"},
+		{args: []string{""}, code: 2, stderr: "the name of the script is empty"},
+		{args: []string{"run", ""}, code: 2, stderr: "the name of the script is empty"},
+		{args: []string{file, "--dry-run"}, stdout: "true\n--dry-run\t1\n", stderr: "--dry-run behind FILE goes to the script; ctsh's own flags stand before it\n"},
+		{args: []string{"run", file, "x", "--netns=blue"}, stdout: "true\nx\t2\n", stderr: "--netns behind FILE"},
+		{args: []string{"-", "--scratch"}, stdin: "print(1)", stdout: "1\n", stderr: "--scratch behind FILE"},
+		{args: []string{"-e", "print(1)", "x", "--read-only"}, stdout: "1\n", stderr: "--read-only behind an argument of -e"},
+		{args: []string{file, "--dry-runs"}, stdout: "true\n--dry-runs\t1\n"},
+		{args: []string{"--", file, "--dry-run"}, stdout: "true\n--dry-run\t1\n"},
+		{args: []string{file, "--", "--dry-run"}, stdout: "true\n--\t2\n"},
 		{args: []string{"--netns", "no-such-namespace", "-e", ""}, code: 2, stderr: "no-such-namespace"},
 		{args: []string{"-e", "x = = 1"}, code: 2, stderr: "-e:1"},
 		{args: []string{"-e", "prnt(1)"}, code: 2, stderr: "did you mean"},
@@ -78,6 +96,66 @@ func TestExitCodes(t *testing.T) {
 		code, stdout, stderr := run(t, c.stdin, c.args...)
 		if code != c.code || stdout != c.stdout || !strings.Contains(stderr, c.stderr) || c.stderr == "" && stderr != "" {
 			t.Errorf("ctsh %q\n  code %d, stdout %q, stderr %q\n  want %d, %q, %q", c.args, code, stdout, stderr, c.code, c.stdout, c.stderr)
+		}
+	}
+}
+
+// The codes that the help lists are those of the README, and none else.
+func TestExitCodesAreTold(t *testing.T) {
+	_, help, _ := run(t, "", "--help")
+	_, told, ok := strings.Cut(help, "Exit codes:")
+	told, _, _ = strings.Cut(told, "Usage:")
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil || !ok {
+		t.Fatal(err, help)
+	}
+	var rows strings.Builder
+	_, table, _ := strings.Cut(string(readme), "| exit code | means |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		if cells := strings.Split(row, "|"); len(cells) > 2 {
+			rows.WriteString(cells[1])
+		}
+	}
+	number := regexp.MustCompile(`\d+`)
+	if got, want := number.FindAllString(told, -1), number.FindAllString(rows.String(), -1); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("the help lists %v, the README %v", got, want)
+	}
+}
+
+// The flags that refuse changes say what they do not hold back.
+func TestFlagsSayTheirBounds(t *testing.T) {
+	_, help, _ := run(t, "", "--help")
+	if n := strings.Count(help, "exec, fs and http act all the same"); n != 2 {
+		t.Errorf("%d flags say it:\n%s", n, help)
+	}
+	for _, name := range []string{"exec", "fs", "fs.write"} {
+		if _, text, _ := run(t, "", "help", name); !strings.Contains(text, "--dry-run and --read-only") {
+			t.Errorf("help %s: %s", name, text)
+		}
+	}
+}
+
+func TestHelpCommand(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string // in what it says
+	}{
+		{[]string{"help"}, 0, "Usage:\n  ctsh [flags]"},
+		{[]string{"help", "run"}, 0, "ctsh run [flags] FILE"},
+		{[]string{"help", "completion", "bash"}, 0, "ctsh completion bash"},
+		{[]string{"help", "flows:delete"}, 0, "query:delete() -> plan"},
+		{[]string{"help", "ban"}, 0, `ban: keeps an address out`},
+		{[]string{"help", "bann"}, 2, `nothing is called "bann"; did you mean "ban"?`},
+		{[]string{"help", "doctr"}, 2, `did you mean "doctor"?`},
+		{[]string{"help", "flows:delte"}, 2, `nothing is called "flows:delte"; did you mean "query:delete"?`},
+		{[]string{"help", "zzzzzzz"}, 2, "`ctsh help` lists the commands"},
+		{[]string{"help", "run", "zzzzzzz"}, 2, `nothing is called "run zzzzzzz"`},
+	} {
+		code, stdout, stderr := run(t, "", c.args...)
+		if code != c.code || !strings.Contains(stdout+stderr, c.want) || (code == 0) != (stderr == "") {
+			t.Errorf("ctsh %q: %d, %s%s\nwant %d, %s", c.args, code, stdout, stderr, c.code, c.want)
 		}
 	}
 }

@@ -112,6 +112,36 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
+// What was shown last is "_", as the text below a plan says.
+func TestPromptLast(t *testing.T) {
+	if !canScratch() {
+		t.Skip("namespaces cannot be made here")
+	}
+	c := startPrompt(t, "--scratch")
+	c.expect("ct> ")
+	c.send("ct.create{proto = 'udp', src = '10.0.0.1', dst = '10.0.0.2', sport = 1, dport = 53, timeout = '5m'}:apply()\r")
+	c.expect("1 applied in")
+	c.send("flows:where('udp'):delete()\r")
+	c.expect("_:apply() does it\r\n")
+	c.send("_:apply()\r")
+	c.expect("delete: 1 matched, 1 applied in")
+	c.send("flows:count() .. ' left'\r")
+	c.expect("\n0 left\r\n")
+	c.send("flows:where('tcp')\r") // a query, which shows rows
+	c.send("tostring(_:count()) .. ' tcp'\r")
+	c.expect("\n0 tcp\r\n")
+	c.send("ct.undo()\r")
+	c.expect("_:apply() does it\r\n")
+	c.send("r = _:apply() print('undone', r.applied)\r")
+	c.expect("\nundone\t1\r\n")
+	c.send("flows:where('udp'):delete():apply()\r")
+	c.expect("delete: 1 matched, 1 applied in")
+	c.send("_:undo():apply()\r")
+	c.expect("1 matched, 1 applied in")
+	c.send("flows:count() .. ' back'\r")
+	c.expect("\n1 back\r\n")
+}
+
 func TestPromptEnds(t *testing.T) {
 	c := startPrompt(t)
 	c.expect("ct> ")

@@ -55,9 +55,13 @@ writable), and so with what they require. -e and standard input are not looked
 at, nor is a file with --trust. With --scratch such a file of others does run,
 but with --allow none and no way out of the scratch.
 
+--dry-run and --read-only bound what ctsh itself tells the kernel. Programs that
+a script starts, files and the network are for --allow.
+
 Exit codes: 0 done, 1 script error or more memory than --memory, 2 usage or
-syntax, 3 guard, 4 events lost under --strict-loss, 5 no privilege or a file
-that root does not run, 6 partial failure, 124 --timeout, 130 interrupt.`,
+syntax, 3 guard, 5 no privilege or a file that root does not run, 6 partial
+failure, 124 --timeout, 130 interrupt; and those of a shell for a signal, as 129
+for a hang-up, 141 for a closed pipe, 143 for a termination.`,
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -79,19 +83,25 @@ that root does not run, 6 partial failure, 124 --timeout, 130 interrupt.`,
 	global.Var(&opt.timeout, "timeout", "end with exit code 124 after `DURATION` (5s, 1h30m, 2d)")
 	global.BoolVar(&opt.json, "json", false, "machine-readable output")
 	global.BoolVar(&opt.noGuard, "no-guard", false, "let changes touch the flows of your own session")
-	global.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, change nothing")
-	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change")
+	global.BoolVar(&opt.dryRun, "dry-run", false, "show what plans would change, tell the kernel nothing;\nexec, fs and http act all the same")
+	global.BoolVar(&opt.readOnly, "read-only", false, "refuse every change of the kernel that ctsh would make;\nexec, fs and http act all the same")
 	global.Var(&opt.memory, "memory", "end a script that needs more than `SIZE` (256MiB, 1GiB; at least 96MiB)\nwith exit code 1; each program it starts has the same bound")
 	opt.allow.Allow = library.AllowAll
 	global.Var(&opt.allow, "allow", "let scripts use what is in `LIST`: exec, net, fs; or all or none")
 	global.BoolVar(&opt.trust, "trust", false, "as root, run files that others can write: who can write one is root then")
 
+	root.SetHelpCommand(p.helpCommand())
 	root.AddCommand(p.runCommand(opt), p.journalCommand(opt), p.undoCommand(opt), p.doctorCommand(opt), p.versionCommand(opt))
 	return root
 }
 
-// check refuses flags that contradict each other.
+// check refuses flags that contradict each other, and one that was meant to
+// say something and does not: the empty name is what a variable leaves that is
+// not set, and would stand for the namespace of the machine.
 func (o *options) check(cmd *cobra.Command) error {
+	if o.netns == "" && cmd.Flags().Changed("netns") {
+		return usagef("--netns: the name is empty; leave the flag out to work in the namespace of this process")
+	}
 	if o.scratch && o.netns != "" {
 		return usagef("--scratch and --netns exclude each other")
 	}

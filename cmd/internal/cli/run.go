@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func (p *Program) runCommand(opt *options) *cobra.Command {
 			if len(args) == 0 {
 				return usagef("run: which script? give a file, or - for standard input")
 			}
-			return nil
+			return named(args[0])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.isolate(opt, args[0], func() error { return p.runFile(cmd.Context(), opt, args[0], args[1:]) })
@@ -37,13 +38,42 @@ func (p *Program) runCommand(opt *options) *cobra.Command {
 func (p *Program) start(ctx context.Context, opt *options, args []string) error {
 	switch {
 	case len(opt.chunks) > 0:
-		return p.isolate(opt, "", func() error { return p.runSource(ctx, opt, "-e", ".", strings.Join(opt.chunks, "\n"), args) })
+		return p.isolate(opt, "", func() error {
+			p.misplaced(args, "an argument of -e")
+			return p.runSource(ctx, opt, "-e", ".", strings.Join(opt.chunks, "\n"), args)
+		})
 	case len(args) > 0:
+		if err := named(args[0]); err != nil {
+			return err
+		}
 		return p.isolate(opt, args[0], func() error { return p.runFile(ctx, opt, args[0], args[1:]) })
 	case p.StdinTTY && p.StdoutTTY:
 		return p.isolate(opt, "", func() error { return p.prompt(ctx, opt) })
 	}
 	return p.isolate(opt, "-", func() error { return p.runFile(ctx, opt, "-", nil) })
+}
+
+// named refuses a script without a name, which an unset variable leaves.
+func named(file string) error {
+	if file == "" {
+		return usagef("the name of the script is empty; give a file, or - for standard input")
+	}
+	return nil
+}
+
+// safety are the flags whose absence changes more than was meant.
+var safety = []string{"--dry-run", "--read-only", "--netns", "--scratch"}
+
+// misplaced says that a flag which would have kept the run from harm is the
+// script's own, as it stands behind the script. Behind "--" it is meant to be.
+func (p *Program) misplaced(args []string, behind string) {
+	for i, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		if slices.Contains(safety, name) && !slices.Contains(p.Args[:len(p.Args)-len(args)+i], "--") {
+			fmt.Fprintf(p.Stderr, "ctsh: %s behind %s goes to the script; ctsh's own flags stand before it\n", name, behind)
+			return
+		}
+	}
 }
 
 // isolate runs fn where the flags say: here, or again in a scratch namespace,
@@ -104,6 +134,7 @@ func (p *Program) runFile(ctx context.Context, opt *options, path string, args [
 	case err != nil:
 		return &usageError{fmt.Sprintf("cannot read the script: %v", err)}
 	}
+	p.misplaced(args, "FILE")
 	return p.runSource(ctx, opt, name, dir, string(source), args)
 }
 
