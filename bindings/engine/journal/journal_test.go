@@ -148,6 +148,31 @@ func TestAbort(t *testing.T) {
 	}
 }
 
+// TestNewestOfSome is of those that are meant; what is damaged among them is told.
+func TestNewestOfSome(t *testing.T) {
+	s := at(t)
+	for _, of := range []string{"a", "b", "a", "c"} {
+		h := some("delete")
+		h.Namespace = of
+		w := begin(t, s, h)
+		must(t, w.Intend(Delete, payloads(0, 1)))
+		must(t, w.End(Outcome{Applied: 1}))
+	}
+	var ids []string
+	must(t, s.Each(func(e Entry) error { ids = append(ids, e.ID); return nil }))
+	for of, want := range map[string]string{"a": ids[1], "b": ids[2], "c": ids[0]} {
+		r, err := s.Newest(func(h *Header) bool { return h.Namespace == of })
+		if err != nil || r.Header().ID != want {
+			t.Fatalf("%s: %v, want %s", of, err, want)
+		}
+		must(t, r.Close())
+	}
+	var unknown *UnknownError
+	if _, err := s.Newest(func(*Header) bool { return false }); !errors.As(err, &unknown) {
+		t.Errorf("of none: %v", err)
+	}
+}
+
 // TestSettled: what became of the last batch is known where the writer noted it,
 // or ended with nothing left open; of those before it is known anyway.
 func TestSettled(t *testing.T) {

@@ -35,16 +35,16 @@ type Reader struct {
 
 // Read opens a journal that has ended, whether its file is still written to or
 // not, or whose writer has died. A beginning of its ID is enough where no other
-// has the same. "" is the newest that holds changes, was not undone yet, and is
-// no undo itself, whatever boot and namespace it is of: comparing those is for
-// the caller.
+// has the same; "" is Newest of any.
 //
 // Errors: an [*UnknownError], an [*AmbiguousError], a [*BusyError], an
 // [*UnsafeError]; a [*record.FormatError], or a [*record.DamageError] where not
 // even the header is good, or it stands behind one that is damaged; an [*Error]
-// for the disk's. "" has the error of the newest one that is not undone, and
-// never falls back on one before it.
+// for the disk's.
 func (s *Store) Read(id string) (*Reader, error) {
+	if id == "" {
+		return s.Newest(nil)
+	}
 	d, names, err := s.look()
 	if err != nil {
 		return nil, err
@@ -53,11 +53,7 @@ func (s *Store) Read(id string) (*Reader, error) {
 		return nil, &UnknownError{ID: id}
 	}
 	defer d.Close()
-	ids := idsOf(names)
-	if id == "" {
-		return s.newest(d, ids, marksOf(d, names))
-	}
-	src, k, err := s.find(d, ids, id)
+	src, k, err := s.find(d, idsOf(names), id)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +64,25 @@ func (s *Store) Read(id string) (*Reader, error) {
 	return r, err
 }
 
-// newest opens the journal that an undo without an ID means.
-func (s *Store) newest(d Folder, ids []string, m marks) (r *Reader, err error) {
+// Newest opens the journal that an undo without an ID means: the newest that holds
+// changes, was not undone yet, is no undo itself, and is one of those that are
+// meant; nil means all. Its errors are those of Read, about the newest that is
+// not undone: it never falls back on one before that.
+func (s *Store) Newest(meant func(*Header) bool) (r *Reader, err error) {
+	d, names, err := s.look()
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		return nil, &UnknownError{}
+	}
+	defer d.Close()
+	m := marksOf(d, names)
 	var known []string
-	s.newestFirst(d, ids, func(c *cursor) bool {
+	s.newestFirst(d, idsOf(names), func(c *cursor) bool {
+		if meant != nil && c.header != nil && !meant(c.header) {
+			return true
+		}
 		id := c.src.id(c.k)
 		known = append(known, id)
 		undo := c.header != nil && c.header.Undoes != "" && !c.src.busy(c.k)

@@ -248,7 +248,7 @@ func (v *Preview) String() string {
 		fmt.Fprintf(&b, "\nof %s it is not known when a packet passed last%s", plural(v.Unsure, "flow"), when)
 	}
 	if v.Damage != nil {
-		fmt.Fprintf(&b, "\nthe journal is damaged: %s; what stands before that is taken back", v.Damage)
+		b.WriteString("\n" + damaged(v.Damage))
 	}
 	return b.String()
 }

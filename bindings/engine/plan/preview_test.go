@@ -159,7 +159,7 @@ func TestPreviewOfDamage(t *testing.T) {
 		if err != nil || (view.Damage != nil) != (name != "") || (view.Matched < 1000) != (name != "") {
 			t.Fatalf("%s: %+v %v", name, view, err)
 		}
-		said := strings.Contains(view.String(), "\nthe journal is damaged: damaged at byte ")
+		said := strings.Contains(view.String(), "\nthe journal is damaged at byte ")
 		if said != (name != "") || !strings.Contains(view.String(), name) {
 			t.Errorf("%s:\n%s", name, view)
 		}

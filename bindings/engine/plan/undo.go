@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/journal"
+	"github.com/ctsh/ctsh/bindings/engine/record"
 	"github.com/ctsh/ctsh/bindings/engine/restore"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
@@ -20,7 +21,7 @@ type Revert func(Note) (Action, error)
 // Undo plans to take back what a journal says: deleted flows are made again,
 // made ones deleted, changed ones get what they had. It can be applied again:
 // what is there already stays as it is, and a flow that came since is never
-// overwritten. r must stay open until then.
+// overwritten. r must be readable until then: open, or at rest.
 func Undo(r *journal.Reader, revert Revert) *Plan {
 	return &Plan{[]step{&undoStep{r: r, revert: revert}}}
 }
@@ -68,9 +69,14 @@ func (s *undoStep) find(_ context.Context, a *application) (job, error) {
 		return nil
 	})
 	if d := s.r.Damage(); d != nil {
-		a.res.note(fmt.Sprintf("the journal is damaged: %s; what stands before that is taken back", d))
+		a.res.note(damaged(d))
 	}
 	return s, err
+}
+
+// damaged says what an undo of a damaged journal takes back.
+func damaged(d *record.DamageError) string {
+	return fmt.Sprintf("the journal is %s; what stands before that is taken back", d)
 }
 
 // run is consecutive changes of one kind.

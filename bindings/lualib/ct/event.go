@@ -1,6 +1,7 @@
 package ct
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,12 +86,16 @@ ct> sub:stop()`).
 		Text(func(s *stream) string { return fmt.Sprintf("events of %s, %s", s.h.name(), s.filter) })
 }
 
+// name is that of the namespace of h, as it was given.
 func (h *Host) name() string {
 	if h.opt.NS != nil {
 		return h.opt.NS.String()
 	}
-	return "this namespace"
+	return cmp.Or(h.opt.Namespace, unnamed)
 }
+
+// unnamed is what the namespace of the process is called where no name was given.
+const unnamed = "this namespace"
 
 // kindsFrom reads the names of kinds from argument first up to last.
 func kindsFrom(c *registry.Call, first, last int) (kinds []conntrack.EventKind) {

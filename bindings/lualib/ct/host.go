@@ -27,20 +27,21 @@ import (
 
 // Options say what a script may do and where its output goes.
 type Options struct {
-	NS       *netns.NS // nil is the namespace of the process
-	Stdout   io.Writer
-	Stderr   io.Writer
-	JSON     bool       // print writes JSON lines
-	DryRun   bool       // apply finds and counts, and changes nothing
-	ReadOnly bool       // apply is refused below Lua
-	NoGuard  bool       // plans may touch the flows of the own session
-	NoFiles  bool       // export writes only to standard output
-	Journal  string     // the directory where changes are taken down, "" for none
-	Command  string     // what the journal says of who asked for them
-	Width    func() int // of the terminal that tables fit, nil or 0 for none
-	Human    bool       // standard output is read by people: amounts with units, watch in one place
-	Color    bool
-	Progress bool // standard error is a terminal: what takes long is told there
+	NS        *netns.NS // nil is the namespace of the process
+	Namespace string    // the name under which the process entered that, "" for none
+	Stdout    io.Writer
+	Stderr    io.Writer
+	JSON      bool       // print writes JSON lines
+	DryRun    bool       // apply finds and counts, and changes nothing
+	ReadOnly  bool       // apply is refused below Lua
+	NoGuard   bool       // plans may touch the flows of the own session
+	NoFiles   bool       // files are neither read nor written, and export writes to standard output
+	Journal   string     // the directory where changes are taken down, "" for none
+	Command   string     // what the journal says of who asked for them
+	Width     func() int // of the terminal that tables fit, nil or 0 for none
+	Human     bool       // standard output is read by people: amounts with units, watch in one place
+	Color     bool
+	Progress  bool // standard error is a terminal: what takes long is told there
 }
 
 // Host is what one script does in one network namespace.
@@ -202,7 +203,7 @@ ok`).
 		Example(`ct> ct.protect("dport == 53")
 ct> flows:where("udp"):delete():apply()
 delete: 2 matched, 1 applied, 1 protected in ...`).
-		Func("breaker(max: int 1..2147483647, per: duration 1..86400)", "bounds how much is changed over time: an apply that would bring the changes of the last period over max is refused, and so are all others until none was asked for a whole period. "+
+		Func("breaker(max: int 1..2147483647, per: duration 1..86400)", "bounds how much is changed over time, but for what the script takes back of its own: an apply that would bring the changes of the last period over max is refused, and so are all others until none was asked for a whole period. "+
 			"Once the main part of a script has ended it is 10000 a minute unless this says otherwise", func(h *Host, c *registry.Call) int {
 			h.run.breaker = &plan.Breaker{Max: c.Int(1), Per: time.Duration(c.Number(2) * float64(time.Second))}
 			return 0

@@ -24,7 +24,7 @@ import (
 func init() {
 	ctModule.
 		Func("undo(id?: string, options?: {force?: bool}) -> plan",
-			"plans to take a change back, by the id that ct.journal lists or the beginning of it; the last change that was not undone where none is given. "+
+			"plans to take a change back, by the id that ct.journal lists or the beginning of it; the last one of this namespace that was not undone where none is given. "+
 				"Deleted flows are made again, made ones deleted, changed ones get what they had. What is there already stays as it is, so that an undo can be repeated. "+
 				"Flows that moved no packet come back as they were; a live connection survives only if no packet met the gap. "+
 				"A journal of another boot or network namespace is refused unless force is said",
@@ -86,7 +86,14 @@ func (h *Host) undo(c *registry.Call, id string, force bool) int {
 	if h.run.store == nil {
 		c.Raise(luaerr.New(luaerr.ENOENT, c.Op(), "%s: no journal is kept here", c.Op()))
 	}
-	r, err := h.run.store.Read(id)
+	boot, here, err := h.where()
+	c.Raise(fail(err))
+	var r *journal.Reader
+	if id == "" {
+		r, err = h.run.store.Newest(func(head *journal.Header) bool { return force || head.Boot == boot && head.Namespace == here })
+	} else {
+		r, err = h.run.store.Read(id)
+	}
 	c.Raise(fail(err))
 	head := r.Header()
 	if !force {
@@ -97,7 +104,7 @@ func (h *Host) undo(c *registry.Call, id string, force bool) int {
 		c.Raise(err)
 	}
 	h.hold(r)
-	p := &planned{h: h, p: plan.Undo(r, h.revert), space: h.space, undoes: head.ID}
+	p := &planned{h: h, p: plan.Undo(r, h.revert), space: h.space, undoes: head.ID, own: head.Boot == boot && head.PID == os.Getpid()}
 	return h.offer(c, p)
 }
 
@@ -136,22 +143,28 @@ func (h *Host) letGo(which func(*journal.Reader) bool) {
 // foreign is the error for what was written down in another boot or network
 // namespace.
 func (h *Host) foreign(c *registry.Call, what, ofBoot, of, name string) error {
-	boot, err := journal.Here()
-	if err != nil {
-		return err
-	}
-	here, err := h.identity()
+	boot, here, err := h.where()
 	switch {
 	case err != nil:
 		return err
 	case boot != ofBoot:
-		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: %s is of another boot: its flows are of connections that are long gone", c.Op(), what)
-		return e.WithHint("force = true goes on")
+		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s is of another boot: its flows are of connections that are long gone", what)
+		return e.WithHint("force goes on all the same")
 	case here != of:
-		e := luaerr.New(luaerr.EGUARD, c.Op(), "%s: %s is of another network namespace (%s)", c.Op(), what, name)
-		return e.WithHint("--netns goes there, force = true goes on here")
+		if name = "network namespace " + name; name == "network namespace "+unnamed {
+			name = "another network namespace"
+		}
+		return luaerr.New(luaerr.EGUARD, c.Op(), "%s is of %s", what, name).WithHint("--netns goes there, force goes on here")
 	}
 	return nil
+}
+
+// where is the boot and the network namespace of h.
+func (h *Host) where() (boot, namespace string, err error) {
+	if boot, err = journal.Here(); err == nil {
+		namespace, err = h.identity()
+	}
+	return boot, namespace, err
 }
 
 // revert is what takes back a change that is none of a flow.

@@ -55,6 +55,7 @@ func (p *planned) save(c *registry.Call) int {
 
 // kept is ct.plan(path).
 func (h *Host) kept(c *registry.Call) int {
+	c.Raise(h.mayUseFiles(c))
 	f, _, err := file.Open(c.Text(1))
 	c.Raise(err)
 	defer f.Close()

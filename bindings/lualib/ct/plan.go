@@ -25,6 +25,7 @@ type planned struct {
 	p      *plan.Plan
 	space  *query.Space // where the change is made
 	undoes string       // the journal that it takes back, "" for none
+	own    bool         // that is a change of this process
 	where  string       // in the script it was made
 	seen   bool         // it was looked at, added to another or applied
 }
@@ -194,7 +195,7 @@ func (p *planned) apply(c *registry.Call) int {
 	opt := plan.Options{Guard: guard, DryRun: p.h.opt.DryRun,
 		Max: t.Int("max"), Share: t.Number("share"), Rate: t.Number("rate"), Batch: t.Int("batch"), StopOnError: t.Text("on_error") == "stop",
 		Fast: t.Bool("fast"), Able: proven, Verify: time.Duration(t.Number("verify") * float64(time.Second))}
-	if b := p.h.run.breaker; b != nil {
+	if b := p.h.run.breaker; b != nil && !p.own { // what tripped it can be taken back
 		opt.Allow = func(n int) error { return b.Allow(n, time.Now()) }
 	}
 	if !t.Has("journal") || t.Bool("journal") {

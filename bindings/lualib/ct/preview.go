@@ -47,7 +47,12 @@ udp 10.0.0...`).
 
 // A flow makes plans, so its list is added after those types are there.
 func init() {
-	previewType.Field("flows: flow[]", "some of the flows", func(L *lua.LState, f *foreseen) lua.LValue {
+	previewType.Field("damage?: text", "of an undo: where its journal is damaged. What stands before that is taken back", func(_ *lua.LState, f *foreseen) lua.LValue {
+		if f.view.Damage == nil {
+			return lua.LNil
+		}
+		return lua.LString(f.view.Damage.Error())
+	}).Field("flows: flow[]", "some of the flows", func(L *lua.LState, f *foreseen) lua.LValue {
 		list := L.NewTable()
 		host := f.p.h.hosting(f.p.space)
 		for i := range f.view.Flows {

@@ -163,22 +163,27 @@ func (s *selection) export(c *registry.Call) int {
 		c.Raise(s.write(c, s.h.opt.Stdout, format))
 		return 0
 	}
-	if s.h.opt.NoFiles {
-		c.Raise(s.h.noFiles(c).WithHint(`"-" is standard output`))
-	}
 	c.Raise(s.h.replace(c, path, modeOf(path), func(w io.Writer) error { return s.write(c, w, format) }))
 	return 0
 }
 
-// noFiles is the error of a script that may not write files.
-func (h *Host) noFiles(c *registry.Call) *luaerr.Error {
-	return luaerr.New(luaerr.EPERM, c.Op(), "writing files is not allowed to this script")
+// mayUseFiles is the error of a script that may not: what it may not write it may
+// not read either, and would tell in its errors.
+func (h *Host) mayUseFiles(c *registry.Call) error {
+	if !h.opt.NoFiles {
+		return nil
+	}
+	e := luaerr.New(luaerr.EPERM, c.Op(), "%s: files are not allowed to this script", c.Op())
+	if c.Op() == "query:export" {
+		e = e.WithHint(`"-" is standard output`)
+	}
+	return e
 }
 
 // replace writes a file, complete or not at all.
 func (h *Host) replace(c *registry.Call, path string, mode os.FileMode, write func(io.Writer) error) error {
-	if h.opt.NoFiles {
-		return h.noFiles(c)
+	if err := h.mayUseFiles(c); err != nil {
+		return err
 	}
 	to, err := file.Replace(path, mode)
 	if err != nil {

@@ -62,9 +62,7 @@ func (s *selection) save(c *registry.Call) int {
 	if !s.q.IsFlows() {
 		c.Raise(luaerr.New(luaerr.ETYPE, c.Op(), "%s: its rows are no flows", c.Op()))
 	}
-	if s.h.opt.NoFiles {
-		c.Raise(s.h.noFiles(c))
-	}
+	c.Raise(s.h.mayUseFiles(c))
 	space, err := s.q.Space(c.Op())
 	c.Raise(fail(err))
 	of := s.h.hosting(space)
@@ -95,12 +93,13 @@ func (h *Host) isOn(key string) bool {
 
 // archive opens the file that is named first.
 func (h *Host) archive(c *registry.Call, damaged bool) *archive.File {
+	c.Raise(h.mayUseFiles(c))
 	var f *archive.File
 	var err error
 	h.do(func(context.Context) { f, err = archive.Open(c.Text(1)) })
 	c.Raise(fail(err))
 	if d := f.Damage(); d != nil && !damaged {
-		e := luaerr.New(luaerr.EPARTIAL, c.Op(), "%s: %s is damaged: %s", c.Op(), c.Text(1), d)
+		e := luaerr.New(luaerr.EPARTIAL, c.Op(), "%s: %s is %s", c.Op(), c.Text(1), d)
 		c.Raise(e.WithHint(fmt.Sprintf("the %d flows before that are good: force = true takes them", f.Len())))
 	}
 	return f

@@ -25,6 +25,8 @@ func TestUndoOfOtherNamespaces(t *testing.T) {
 		assert(not ok and err.code == "ENOENT", tostring(err)) -- both are undone
 		local r = blue.flows:where("udp"):mark(6):apply()
 		ok, err = pcall(ct.undo)
+		assert(not ok and err.code == "ENOENT", tostring(err)) -- it is of blue
+		ok, err = pcall(ct.undo, r.id)
 		assert(not ok and err.code == "EGUARD", tostring(err))
 		blue.undo():apply()
 		assert(blue.flows:one().mark == 5)`, path))

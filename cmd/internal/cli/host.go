@@ -60,7 +60,7 @@ func (p *Program) newHost(ctx context.Context, opt *options, name, dir string, a
 	h.OpenTasks()
 	h.openModules(p, opt)
 	h.ct = ct.Open(h.VM, ct.Options{NS: h.ns, Stdout: p.Stdout, Stderr: p.Stderr,
-		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS, Journal: taken, Command: name,
+		JSON: opt.json, DryRun: opt.dryRun, ReadOnly: opt.readOnly, NoGuard: opt.noGuard, NoFiles: !opt.allow.FS, Namespace: opt.netns, Journal: taken, Command: name,
 		Width: p.Width, Human: p.StdoutTTY, Progress: p.StderrTTY, Color: p.StdoutTTY && p.Getenv("NO_COLOR") == "" && p.Getenv("TERM") != "dumb"})
 	h.openSets(p, opt)
 	return h, nil

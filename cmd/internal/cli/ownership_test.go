@@ -38,7 +38,7 @@ func TestConfined(t *testing.T) {
 	}{
 		{[]string{"--scratch", file, outside, "0"}, 0, "nil\t1\n", "true\ttrue"},
 		{[]string{"--scratch", "--allow=none", "run", file, outside, "0"}, 0, "false\t", "confined"},
-		{[]string{"--scratch", file, outside, "7"}, 7, "writing files is not allowed to this script", "confined"},
+		{[]string{"--scratch", file, outside, "7"}, 7, "files are not allowed to this script", "confined"},
 		{[]string{"--scratch", file, outside, "1"}, 1, "it ran confined (--allow none), because", "true\ttrue"},
 		{[]string{"--scratch", "--trust", file, outside, "1"}, 1, "true\ttrue", "confined"},
 		{[]string{"--scratch", "--allow", "fs", file, outside, "0"}, 5, "chmod go-w " + file, "nil\t1"},

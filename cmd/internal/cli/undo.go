@@ -34,8 +34,8 @@ func (p *Program) undoCommand(opt *options) *cobra.Command {
 		Short: "take a change back",
 		Long: `undo shows what taking a change back would do, and with --yes does it: deleted
 flows are made again, made ones deleted, changed ones get what they had. ID is
-one that ctsh journal lists, or its beginning; without it the last change is
-meant that was not undone.
+one that ctsh journal lists, or its beginning; without it the last change of
+this network namespace is meant that was not undone.
 
 Flows that are there already stay as they are, so that it can be repeated. Idle
 flows come back as they were; a connection that moves packets survives only if
