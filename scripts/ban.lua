@@ -8,15 +8,25 @@
 --   ctsh scripts/ban.lua                       lists who is banned
 --
 -- It is no error where the address has no flow. Where the rules do not keep it
--- out, it says why and changes nothing.
-local ban = require "ban"
+-- out, it says why, what to do about it, and changes nothing.
+local args, ban = require "args", require "ban"
+local opt = args{
+  "keeps an address out: in a set of the firewall, and its flows are deleted",
+  {"[ADDRESS]", "address", "whom to ban; without one, who is banned is listed"},
+  {"[TIME]", "duration", "for how long, as in 10m; for ever if not given"},
+  d = {"flag", false, "lets it in again"},
+  force = {"flag", false, "also where the rules do not keep it out, or you are logged in from it"},
+  own = {"flag", false, "also an address of this machine"},
+}
+if opt.d and not opt.address then args.usage("-d wants an ADDRESS") end
+if opt.d and opt.time then args.usage("-d takes no TIME") end
 
-if not arg[1] then
-  for _, e in ipairs(ban.list()) do print(e.element, e.expires or "") end
-elseif arg[1] == "-d" then
-  local result = ban.remove(arg[2] or error("usage: ban.lua -d ADDRESS", 0)):apply()
-  print(result)
-else
-  local result = ban.add(arg[1], {timeout = arg[2]}):apply{max = 1e6}
-  print(result)
-end
+args.must(function()
+  if not opt.address then
+    for _, e in ipairs(ban.list()) do print(e.element, e.expires or "") end
+  elseif opt.d then
+    print(ban.remove(opt.address):apply())
+  else
+    print(ban.add(opt.address, {timeout = opt.time, force = opt.force, own = opt.own}):apply{max = 1e6})
+  end
+end)

@@ -6,8 +6,14 @@
 --   ctsh scripts/restore-flows.lua /var/lib/ctsh/flows [READY-FILE]
 --
 -- The file is kept. READY-FILE is made once all is done, for who waits for it.
-local path, ready = arg[1] or error("usage: restore-flows.lua FILE [READY-FILE]", 0), arg[2]
-local result = ct.restore(path):apply()
+local args = require "args"
+local opt = args{
+  "makes the flows of a file again; one that is there stays as it is",
+  {"FILE", "text", "what save-flows or conntrack -L -o save wrote; it is kept"},
+  {"[READY-FILE]", "text", "is made once all is done"},
+}
+local result = args.must(function() return ct.restore(opt.file):apply() end)
 print(result)
-if result.failed > 0 or result.unknown > 0 or result.dry_run then exit(result.dry_run and 0 or 6) end
-if ready then fs.write(ready, "") end
+if result.dry_run then exit(0) end
+if result.failed > 0 or result.unknown > 0 then exit(6) end
+if opt.ready_file then fs.write(opt.ready_file, "") end

@@ -1,5 +1,6 @@
 -- tour: fills a table, asks it questions, changes it and watches it change.
 -- Run it where nothing is at stake:  go run ./cmd/ctsh --scratch scripts/tour.lua
+require "args"{"fills the table, asks it questions, changes it and watches it change: only for ctsh --scratch"}
 
 local function title(text) print("\n-- " .. text) end
 

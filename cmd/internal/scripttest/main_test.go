@@ -2,8 +2,11 @@ package scripttest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +26,37 @@ import (
 
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022) // what the group can write is not for root
+	if os.Getenv(childVar) != "" {
+		os.Exit(cli.FromOS().Main(context.Background()))
+	}
 	netnstest.Main(m)
+}
+
+// childVar makes a run of this program one of the command.
+const childVar = "SCRIPTTEST_CTSH"
+
+// child is the command in a process of its own.
+func child(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), childVar+"=1", netns.ScratchVar+"=", "GOCOVERDIR="+t.TempDir())
+	return cmd
+}
+
+// inside runs the command in a process of its own.
+func inside(t *testing.T, args ...string) run { t.Helper(); return end(t, child(t, args...)) }
+
+// end runs a process to its end.
+func end(t *testing.T, cmd *exec.Cmd) run {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return run{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
 // run is one run of the command.
@@ -48,6 +81,14 @@ func (r run) want(t *testing.T, code int, out, errs string) {
 	said, _, _ := strings.Cut(r.out, " in ")
 	if r.code != code || strings.TrimSuffix(said, "\n") != out || !strings.Contains(r.errors, errs) || errs == "" && r.errors != "" {
 		t.Errorf("code %d, want %d\nsaid %q\nwant %q\nerrors %q\nwant   %q", r.code, code, r.out, out, r.errors, errs)
+	}
+}
+
+// oneLine checks a refusal: its code, and one line on standard error.
+func (r run) oneLine(t *testing.T, code int, text string) {
+	t.Helper()
+	if r.code != code || r.out != "" || strings.Count(r.errors, "\n") != 1 || !strings.Contains(r.errors, text) {
+		t.Errorf("code %d, want %d\nsaid %q\nerrors %q\nwant   one line with %q", r.code, code, r.out, r.errors, text)
 	}
 }
 
