@@ -19,6 +19,8 @@ type Field struct {
 	Part  Part            // what of a message must be decoded to tell it
 	// Mask says that a filter may give value/mask.
 	Mask bool
+	// Whole says that a table does not cut its text: part of a name is another one.
+	Whole bool
 	// Derived says that it is worked out of other fields and of the machine. It
 	// is not part of a whole flow in JSON and CSV, but can be selected.
 	Derived bool

@@ -52,7 +52,7 @@ func (s *Set) With(columns ...*Field) *Set {
 func (s *Set) addCell(c *Field) {
 	i := s.cells
 	s.cells++
-	s.add(Compute(Field{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Doc: c.Doc, Words: c.Words, Mask: c.Mask, Min: c.Min, Max: c.Max, Part: PartCells},
+	s.add(Compute(Field{Name: c.Name, Kind: c.Kind, Unit: c.Unit, Doc: c.Doc, Words: c.Words, Mask: c.Mask, Min: c.Min, Max: c.Max, Whole: c.Whole, Part: PartCells},
 		func(r *Row) (Value, bool) { return r.cells[i].Value, r.cells[i].Has }))
 }
 

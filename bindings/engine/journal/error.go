@@ -93,7 +93,7 @@ func (e *UnknownError) Error() string {
 	case e.ID == "" && len(e.Known) == 0:
 		return "nothing to undo: there is no journal"
 	case e.ID == "":
-		return "nothing to undo: every journal is undone, an undo itself, empty, damaged from its beginning or still being written"
+		return "nothing to undo: every journal is undone, an undo itself, of another boot or network namespace, empty, damaged from its beginning or still being written"
 	case len(e.Known) == 0:
 		return fmt.Sprintf("no journal %q: there is none", e.ID)
 	}

@@ -232,7 +232,8 @@ func (t *table) header() {
 func (t *table) shrinks(i int) bool {
 	switch t.cols[i].Kind {
 	case field.Text, field.Labels, field.Parent:
-		return true
+		f := t.cols[i].Field
+		return f == nil || !f.Whole
 	}
 	return false
 }

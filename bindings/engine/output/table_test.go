@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ctsh/ctsh/bindings/engine/field"
 )
 
 func TestTable(t *testing.T) {
@@ -44,6 +46,11 @@ src          name           bytes    age  ok
 10.0.0.1     resolver-of…  1.5 MB   2h5m  yes
 192.0.2.200  web            999 B  3.2 s  no
 -            -                  -      -  -
+`},
+		{"names are whole", Options{Fields: field.Columns(&field.Field{Name: "id", Kind: field.Text, Whole: true}, &field.Field{Name: "name", Kind: field.Text}), Width: 20},
+			[][]any{{"1ngn4q21tf", "resolver-of-the-office"}}, `
+id          name
+1ngn4q21tf  resolve…
 `},
 		{"columns drop from the right", Options{Fields: sample, Human: true, Width: 30}, rows, `
 src          name        bytes

@@ -111,7 +111,7 @@ func TestGoneIsNotAnError(t *testing.T) {
 	defer k.Close()
 	fill(t, k, 1)
 	view, err := Delete(flows(k)).Preview(ctx, k, Protection{}, 10)
-	if err != nil || view.Matched != 1 || len(view.Flows) != 1 {
+	if err != nil || view.Matched() != 1 || len(view.Flows) != 1 {
 		t.Fatalf("%v %v", view, err)
 	}
 	p := DeleteFlow(view.Flows[0].Flow)

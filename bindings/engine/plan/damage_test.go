@@ -73,7 +73,7 @@ func TestUndoOfADamagedJournal(t *testing.T) {
 		}
 		sameRows(t, name, rows(t, k), want)
 		view, err := undo(t, j, id).Preview(t.Context(), k, Protection{}, 3)
-		if err != nil || view.Matched != len(want) {
+		if err != nil || view.Matched() != len(want) {
 			t.Errorf("%s: %v %v", name, view, err)
 		}
 		apply(t, k, Delete(flows(k)), Options{})
@@ -159,7 +159,7 @@ func TestUndoOfLongAgo(t *testing.T) {
 		}
 	}
 	view, err := undo(t, j, "").Preview(t.Context(), k, Protection{}, 0)
-	if err != nil || view.Matched != 4 || view.Revived != 4 {
+	if err != nil || view.Matched() != 4 || view.Again != 4 {
 		t.Errorf("%v %v", view, err)
 	}
 }

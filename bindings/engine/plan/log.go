@@ -38,10 +38,7 @@ func newLog(a *application, p *Plan) *log {
 	l := &log{to: a.opt.Journal, need: int64(a.touched+a.made) * rowSize}
 	if l.to != nil {
 		l.header = l.to.Header
-		l.header.Op = p.Op()
-		if len(p.steps) == 1 {
-			_, l.header.Target = p.steps[0].words()
-		}
+		l.header.Op, l.header.Target = p.Op(), p.target()
 	}
 	return l
 }

@@ -71,7 +71,7 @@ type ShareError struct {
 // Error implements error.
 func (e *ShareError) Error() string {
 	return fmt.Sprintf("%s: %d flows match, %.0f%% of the %d in the table and more than the %.3g%% of share; nothing was changed",
-		e.Op, e.N, 100*float64(e.N)/float64(max(e.Of, 1)), e.Of, 100*e.Allowed)
+		e.Op, e.N, min(100, 100*float64(e.N)/float64(max(e.Of, 1))), e.Of, 100*e.Allowed)
 }
 
 // RoomError says that the table has no room for what a plan makes. Nothing was

@@ -135,6 +135,25 @@ func (p *Plan) Op() string {
 	return op
 }
 
+// targetSteps is how many steps are named as what a plan is about.
+const targetSteps = 5
+
+// target is what the plan is about: its first steps, without what Op says of all.
+func (p *Plan) target() string {
+	var list []string
+	for _, s := range p.steps[:min(len(p.steps), targetSteps)] {
+		op, target := s.words()
+		if op != p.Op() {
+			target = strings.TrimSpace(op + " " + target)
+		}
+		list = append(list, target)
+	}
+	if more := len(p.steps) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(list, "; ")
+}
+
 // String renders the plan, in one line where it is one step.
 func (p *Plan) String() string {
 	lines := make([]string, len(p.steps))

@@ -22,17 +22,14 @@ const previewGroups = 5
 
 // Preview is what a plan would do now.
 type Preview struct {
-	Plan      string // the plan in words
+	Plan string // the plan in words
+	Amounts
 	Steps     []Step // what of it is whose, where the plan has several steps
-	Matched   int    // flows it would touch, and requests it would send
 	Table     int    // flows in the table
 	Protected int    // flows it would leave out
 	// Active moved a packet in the last Lately seconds; of Unsure flows that
 	// cannot be told.
 	Active, Unsure int
-	// Revived of Matched are brought back, or taken away after they were made:
-	// they do not count towards the guard.
-	Revived int
 	// Damage says where the good part of a journal ends that would be taken back,
 	// nil where all of it is good. The rest is not counted.
 	Damage *record.DamageError
@@ -44,7 +41,7 @@ type Preview struct {
 // Step is one step of a plan, and what it touches.
 type Step struct {
 	What string
-	N    int
+	Amounts
 }
 
 // Group is flows that have protocol, service and state in common.
@@ -65,7 +62,7 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 	view := &Preview{Plan: p.String()}
 	groups := map[groupKey]int{}
 	for _, s := range p.steps {
-		before := view.Matched
+		before := view.Amounts
 		switch s := s.(type) {
 		case *flowStep:
 			if err := view.flows(ctx, s, &guard, n, groups); err != nil {
@@ -75,22 +72,20 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 			if err := view.undo(s, guard.World, groups); err != nil {
 				return nil, err
 			}
-			view.Revived += view.Matched - before
 		case *restoreStep:
 			if err := s.from.Each(func(e *wire.Entry) error { view.group(&e.Flow, groups); return nil }); err != nil {
 				return nil, err
 			}
-			view.Matched += s.from.Len()
-			view.Revived += s.from.Len()
+			view.Again += s.from.Len()
 		default:
 			a := &application{k: k, res: &Result{}}
 			if _, err := s.find(ctx, a); err != nil {
 				return nil, err
 			}
-			view.Matched += a.made
+			view.Requests += a.made
 		}
 		if op, target := s.words(); len(p.steps) > 1 {
-			view.Steps = append(view.Steps, Step{strings.TrimSpace(op + " " + target), view.Matched - before})
+			view.Steps = append(view.Steps, Step{strings.TrimSpace(op + " " + target), view.minus(before)})
 		}
 	}
 	view.rank(groups)
@@ -99,9 +94,8 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 	return view, err
 }
 
-// add counts a flow.
+// add looks at a flow.
 func (v *Preview) add(r *field.Row, groups map[groupKey]int) {
-	v.Matched++
 	if ago, ok := idleField.Of(r); !ok {
 		v.Unsure++
 	} else if ago.Num < Lately {
@@ -137,10 +131,18 @@ func (v *Preview) undo(s *undoStep, world *field.World, groups map[groupKey]int)
 	var row field.Row
 	row.In(&then)
 	return s.forward(func(c journal.Change) error {
-		if c.Kind != journal.Delete {
-			v.Matched++
+		switch c.Kind {
+		case journal.Create:
+			v.Unmade++
+			return nil
+		case journal.Update:
+			v.Back++
+			return nil
+		case journal.Action:
+			v.Reverts++
 			return nil
 		}
+		v.Again++
 		var msg wire.View
 		if err := msg.Reset(c.Payload); err != nil {
 			return err
@@ -159,6 +161,7 @@ func (v *Preview) flows(ctx context.Context, s *flowStep, guard *Protection, n i
 			v.Protected++
 			return nil
 		}
+		v.Touched++
 		v.add(r, groups)
 		if len(v.Flows) < n {
 			v.Flows = append(v.Flows, *r.Need(field.PartAll))
@@ -203,12 +206,8 @@ func (v *Preview) rank(groups map[groupKey]int) {
 	v.Groups = v.Groups[:min(len(v.Groups), previewGroups)]
 }
 
-// Bounded is how many of the changes count towards the guard of a plan that was
-// given none.
-func (v *Preview) Bounded() int { return v.Matched - v.Revived }
-
 // Share is the part of the table that the plan touches, 0 to 1.
-func (v *Preview) Share() float64 { return float64(v.Matched) / float64(max(v.Table, v.Matched, 1)) }
+func (v *Preview) Share() float64 { return min(1, float64(v.Touched)/float64(max(v.Table, 1))) }
 
 // String renders the preview in a few lines.
 func (v *Preview) String() string {
@@ -218,12 +217,12 @@ func (v *Preview) String() string {
 		if i > 0 {
 			lead = " then "
 		}
-		fmt.Fprintf(&b, "%s%s: %s\n", lead, step.What, v.amount(step.N))
+		fmt.Fprintf(&b, "%s%s: %s\n", lead, step.What, step.words(v.Table))
 	}
 	if len(v.Steps) == 0 {
 		fmt.Fprintln(&b, v.Plan)
 	}
-	b.WriteString(v.amount(v.Matched))
+	b.WriteString(v.words(v.Table))
 	if v.Protected > 0 {
 		fmt.Fprintf(&b, "; %d more are protected and left out", v.Protected)
 	}
@@ -238,7 +237,7 @@ func (v *Preview) String() string {
 		fmt.Fprintf(&b, "\n  %-*s  %d", width, "others", v.Others)
 	}
 	when := ""
-	if v.Revived > 0 {
+	if v.Again > 0 {
 		when = " before they were deleted"
 	}
 	if v.Active > 0 {
@@ -251,24 +250,4 @@ func (v *Preview) String() string {
 		b.WriteString("\n" + damaged(v.Damage))
 	}
 	return b.String()
-}
-
-// amount says how many flows there are, and what part of the table.
-func (v *Preview) amount(n int) string {
-	switch {
-	case len(v.Groups) == 0 && n > 0:
-		return plural(n, "change")
-	case v.Revived > 0:
-		return plural(n, "flow") + " as they were before"
-	case v.Table > 0 && n > 0:
-		return fmt.Sprintf("%s, %.0f%% of the %d in the table", plural(n, "flow"), 100*float64(n)/float64(max(v.Table, n)), v.Table)
-	}
-	return plural(n, "flow")
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

@@ -93,7 +93,7 @@ func TestPreview(t *testing.T) {
 		if err != nil {
 			t.Fatal(c.name, err)
 		}
-		if view.Matched != c.n || view.Active != c.active || view.Unsure != c.unsure || view.Others != c.others || view.Protected != c.protected || view.Table != 35 {
+		if view.Matched() != c.n || view.Active != c.active || view.Unsure != c.unsure || view.Others != c.others || view.Protected != c.protected || view.Table != 35 {
 			t.Errorf("%s: %+v", c.name, view)
 		}
 		var groups []string
@@ -106,7 +106,7 @@ func TestPreview(t *testing.T) {
 		if view.String() != c.text {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, view, c.text)
 		}
-		if want := min(4, view.Matched); len(view.Flows) != want && len(view.Flows) != 0 || len(view.Groups) > 0 && view.Revived == 0 && len(view.Flows) != want {
+		if want := min(4, view.Matched()); len(view.Flows) != want && len(view.Flows) != 0 || len(view.Groups) > 0 && view.Again == 0 && len(view.Flows) != want {
 			t.Errorf("%s: %d flows are shown, want %d", c.name, len(view.Flows), want)
 		}
 	}
@@ -125,7 +125,7 @@ func TestPreviewOfManyGroups(t *testing.T) {
 		}
 	}
 	view, err := Delete(flows(k)).Preview(t.Context(), k, Protection{}, 0)
-	if err != nil || view.Matched != 105 || len(view.Groups) != 5 || view.Others != 105-30 || view.Groups[0].Name != "udp 60025" || view.Groups[0].N != 6 || len(view.Flows) != 0 {
+	if err != nil || view.Matched() != 105 || len(view.Groups) != 5 || view.Others != 105-30 || view.Groups[0].Name != "udp 60025" || view.Groups[0].N != 6 || len(view.Flows) != 0 {
 		t.Errorf("%+v %v", view, err)
 	}
 	if !strings.Contains(view.String(), "\n  others     75\n") {
@@ -138,7 +138,7 @@ func TestPreviewOfSteps(t *testing.T) {
 	_, k := made(t, 12)
 	p := Delete(where(t, k, "mark == 1")).Plus(changing(t, where(t, k, "mark == 2"), marking(9, 0xf))).Plus(directly(t, create(tuple(99))))
 	view, err := p.Preview(t.Context(), k, Protection{}, 100)
-	if err != nil || view.Matched != 7 || len(view.Flows) != 6 || view.Bounded() != 7 {
+	if err != nil || view.Matched() != 7 || len(view.Flows) != 6 || view.Bounded() != 7 {
 		t.Fatalf("%+v %v", view, err)
 	}
 	for _, want := range []string{"plan: delete flows:where(\"mark == 1\"): 3 flows", " then update mark=0x9/0xf flows:where(\"mark == 2\"): 3 flows", " then create udp"} {
@@ -156,7 +156,7 @@ func TestPreviewOfDamage(t *testing.T) {
 	k, _, id, whole := deleted(t)
 	for name, text := range map[string][]byte{"cut short": whole[:len(whole)*3/5], "the checksum is wrong": flipped(whole, len(whole)/2), "": whole} {
 		view, err := undo(t, written(t, id, text), id).Preview(t.Context(), k, Protection{}, 0)
-		if err != nil || (view.Damage != nil) != (name != "") || (view.Matched < 1000) != (name != "") {
+		if err != nil || (view.Damage != nil) != (name != "") || (view.Matched() < 1000) != (name != "") {
 			t.Fatalf("%s: %+v %v", name, view, err)
 		}
 		said := strings.Contains(view.String(), "\nthe journal is damaged at byte ")

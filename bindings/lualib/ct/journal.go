@@ -189,21 +189,26 @@ func (h *Host) Reverts(kind string, fn plan.Revert) { h.run.reverts[kind] = fn }
 
 // journalFields are the columns of ct.journal().
 var journalFields = field.Columns(
-	column("id", field.Text, "names the change"),
-	column("when", field.Text, "when it began"),
-	&field.Field{Name: "age", Kind: field.Number, Unit: "s", Max: math.MaxInt64, Doc: "seconds since then"},
+	whole("id", "names the change"),
+	whole("when", "when it began"),
 	column("op", field.Text, "what was done"),
 	column("target", field.Text, "to what"),
 	&field.Field{Name: "changes", Kind: field.Number, Max: math.MaxInt64, Doc: "how many changes were made, or may have been where it has not ended"},
+	column("undone", field.Flag, "it was taken back"),
+	column("ended", field.Flag, "it came to its end; otherwise its process died"),
+	whole("undoes", "the change that it takes back"),
 	column("netns", field.Text, "network namespace it was made in"),
 	column("user", field.Text, "who made it"),
 	column("command", field.Text, "what made it"),
-	column("undoes", field.Text, "the change that it takes back"),
-	column("ended", field.Flag, "it came to its end; otherwise its process died"),
-	column("undone", field.Flag, "it was taken back"),
+	&field.Field{Name: "age", Kind: field.Number, Unit: "s", Max: math.MaxInt64, Doc: "seconds since it began"},
 	&field.Field{Name: "size", Kind: field.Number, Unit: "bytes", Max: math.MaxInt64, Doc: "of it in its file"},
 	column("damage", field.Text, "what of it cannot be read"),
 )
+
+// whole is a column that no table cuts.
+func whole(name, doc string) *field.Field {
+	return &field.Field{Name: name, Kind: field.Text, Doc: doc, Whole: true}
+}
 
 // journals is where the rows of ct.journal() come from.
 func (h *Host) journals() query.Source {
@@ -237,8 +242,8 @@ func cellsOfJournal(e *journal.Entry) []field.Cell {
 	if e.Err != nil {
 		damage = e.Err.Error()
 	}
-	return []field.Cell{text(e.ID), when, age, text(head.Op), text(head.Target), num(float64(n)), text(head.Name), text(head.User), text(head.Command),
-		text(head.Undoes), flag(e.Outcome != nil), flag(e.Undone != nil), num(float64(e.Size)), text(damage)}
+	return []field.Cell{text(e.ID), when, text(head.Op), text(head.Target), num(float64(n)), flag(e.Undone != nil), flag(e.Outcome != nil),
+		text(head.Undoes), text(head.Name), text(head.User), text(head.Command), age, num(float64(e.Size)), text(damage)}
 }
 
 // undone notes that a journal was taken back.

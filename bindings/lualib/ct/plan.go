@@ -73,7 +73,7 @@ source   conntrack table...
 			c := &registry.Call{L: L}
 			view, err := p.look(c, 0)
 			c.Raise(fail(err))
-			return lua.LNumber(view.Matched)
+			return lua.LNumber(view.Matched())
 		}).
 		Field("undoes?: text", "the change that it takes back, by the id of its journal", func(_ *lua.LState, p *planned) lua.LValue {
 			if p.undoes == "" {

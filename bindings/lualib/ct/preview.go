@@ -21,7 +21,7 @@ plan: delete flows:where("udp")
   udp mdns    1
 of 2 flows it is not known when a packet passed last
 udp 10.0.0...`).
-	Field("n: int", "flows it would touch, and requests it would send", func(_ *lua.LState, f *foreseen) lua.LValue { return lua.LNumber(f.view.Matched) }).
+	Field("n: int", "flows it would touch, and requests it would send", func(_ *lua.LState, f *foreseen) lua.LValue { return lua.LNumber(f.view.Matched()) }).
 	Field("table: int", "flows in the table", func(_ *lua.LState, f *foreseen) lua.LValue { return lua.LNumber(f.view.Table) }).
 	Field("share: percent", "the part of the table that it would touch, 0 to 1", func(_ *lua.LState, f *foreseen) lua.LValue { return lua.LNumber(f.view.Share()) }).
 	Field("protected: int", "flows it would leave out, such as your own session", func(_ *lua.LState, f *foreseen) lua.LValue { return lua.LNumber(f.view.Protected) }).
