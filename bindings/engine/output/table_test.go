@@ -47,7 +47,7 @@ src          name           bytes    age  ok
 192.0.2.200  web            999 B  3.2 s  no
 -            -                  -      -  -
 `},
-		{"names are whole", Options{Fields: field.Columns(&field.Field{Name: "id", Kind: field.Text, Whole: true}, &field.Field{Name: "name", Kind: field.Text}), Width: 20},
+		{"names are whole", Options{Fields: field.Columns(&field.Field{Name: "id", Kind: field.Text, Whole: true}, &field.Field{Name: "name", Kind: field.Text}).Fields(), Width: 20},
 			[][]any{{"1ngn4q21tf", "resolver-of-the-office"}}, `
 id          name
 1ngn4q21tf  resolve…
