@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/vm"
 	"github.com/ctsh/ctsh/repl/line"
 )
@@ -21,8 +20,6 @@ type Session struct {
 	Out       io.Writer
 	History   History
 	Interrupt <-chan os.Signal // stops the evaluation under way, may be nil
-
-	display *registry.Display // of the values, the last of which is "_"
 }
 
 // Prompts of a first line and of a continuation.
@@ -36,7 +33,6 @@ const (
 func (s *Session) Run() error {
 	// A task may end the script while a line is being waited for.
 	defer context.AfterFunc(s.VM.Tasks.Context(), func() { _ = s.Lines.Close() })()
-	s.display = registry.NewDisplay(s.VM.L, s.VM.Call)
 	for {
 		source, err := s.read()
 		switch {
@@ -90,7 +86,7 @@ func (s *Session) evaluate(source string) error {
 	ctx, cancel := context.WithCancel(s.VM.Tasks.Context())
 	defer cancel()
 	defer s.watch(s.interruptEvaluation(cancel))()
-	texts, err := s.show(ctx, source)
+	texts, err := s.VM.Show(ctx, "prompt", source)
 	var exit *luaerr.Exit
 	switch {
 	case errors.As(err, &exit):
@@ -106,25 +102,6 @@ func (s *Session) evaluate(source string) error {
 		fmt.Fprintln(s.Out, text)
 	}
 	return nil
-}
-
-// show runs a chunk under ctx and returns what is shown of its values. A VM
-// has a context of ours only while it runs a source, so that the chunk runs
-// inside another one.
-func (s *Session) show(ctx context.Context, source string) (texts []string, err error) {
-	around := s.display.Around(func() {
-		values, evalErr := s.VM.Eval("prompt", source)
-		if err = evalErr; err == nil {
-			texts, err = s.display.Show(values)
-		}
-	}, func(call string) error {
-		_, err := s.VM.Show(ctx, "session", call)
-		return err
-	})
-	if err == nil {
-		err = around
-	}
-	return texts, err
 }
 
 // interruptEvaluation is what an interrupt does during an evaluation: the first

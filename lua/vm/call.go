@@ -10,7 +10,6 @@ import (
 
 	"github.com/ctsh/ctsh/lua/library"
 	"github.com/ctsh/ctsh/lua/luaerr"
-	"github.com/ctsh/ctsh/lua/registry"
 )
 
 // maxFree bounds the threads that are kept for the next call.
@@ -62,20 +61,6 @@ func (v *VM) text(x lua.LValue) (string, error) {
 		return x.String(), nil
 	}
 	results, err := v.Call(v.L, v.tostring, 1, x)
-	if err != nil {
-		return "", err
-	}
-	return results[0].String(), nil
-}
-
-// shown is what a prompt shows of a value: its text, unless its type says
-// more.
-func (v *VM) shown(x lua.LValue) (string, error) {
-	show, ok := v.L.GetMetaField(x, registry.ShowKey).(*lua.LFunction)
-	if !ok {
-		return v.text(x)
-	}
-	results, err := v.Call(v.L, show, 1, x)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctsh/ctsh/lua/library"
 	"github.com/ctsh/ctsh/lua/luaerr"
+	"github.com/ctsh/ctsh/lua/registry"
 	"github.com/ctsh/ctsh/lua/task"
 )
 
@@ -58,6 +59,7 @@ type VM struct {
 	alive    *coroutines
 	panics   int
 	modules  modules
+	display  *registry.Display // of the prompt, nil in scripts
 }
 
 // turn is what belongs to the task that runs, not to the state. It is put away
@@ -150,25 +152,18 @@ func (v *VM) Eval(name, source string) ([]lua.LValue, error) {
 }
 
 // Show is Eval with a context of its own, whose end stops the evaluation and
-// leaves the state usable. It returns the values as text, nil ones left out.
+// leaves the state usable. It returns the values as a prompt shows them, nil ones
+// left out; what was shown is the global "_" from then on.
 func (v *VM) Show(ctx context.Context, name, source string) ([]string, error) {
+	if v.display == nil {
+		v.display = registry.NewDisplay(v.L, v.Call)
+	}
 	defer v.under(ctx)()
 	values, err := v.Eval(name, source)
 	if err != nil {
 		return nil, err
 	}
-	var texts []string
-	for _, x := range values {
-		if x == lua.LNil {
-			continue
-		}
-		text, err := v.shown(x)
-		if err != nil {
-			return texts, err
-		}
-		texts = append(texts, text)
-	}
-	return texts, nil
+	return v.display.Show(values)
 }
 
 // Wait gives the turn away until no task is left. The exit that a script asked

@@ -36,7 +36,9 @@ plan: delete flows:where("mark == 1")
 1 flow, 33% of the 3 in the table
   udp domain  1
 of 1 flow it is not known when a packet passed last
-nothing is changed yet; _:apply() does it`)
+nothing is changed yet; _:apply() does it
+ct> _:apply()
+delete: 1 matched, 1 applied in ...`)
 
 // applyOptions are the arguments of apply.
 const applyOptions = `options?: {max?: int 1..2147483647, share?: percent 0.0001..1, rate?: rate, batch?: int 1..250 = 128, on_error?: "skip" | "stop" = "skip", ` +
