@@ -27,9 +27,29 @@ func (v *VM) convert(api *lua.ApiError) error {
 	if own != nil {
 		return v.located(own, api)
 	}
-	e := &luaerr.Error{Code: luaerr.ESCRIPT, Msg: v.describe(api)}
-	e.Where, e.Msg = position(e.Msg)
+	e := raised(api.Object)
+	if e == nil {
+		e = &luaerr.Error{Code: luaerr.ESCRIPT, Msg: v.describe(api)}
+		e.Where, e.Msg = position(e.Msg)
+	}
 	return v.located(e, api)
+}
+
+// raised is an error that a script raised as a table with the fields of ours:
+// code and msg, and maybe op and hint. It is nil for anything else.
+func raised(x lua.LValue) *luaerr.Error {
+	t, ok := x.(*lua.LTable)
+	if !ok {
+		return nil
+	}
+	text := func(field string) string {
+		s, _ := t.RawGetString(field).(lua.LString)
+		return string(s)
+	}
+	if text("code") == "" || text("msg") == "" {
+		return nil
+	}
+	return luaerr.New(luaerr.Code(text("code")), text("op"), "%s", text("msg")).WithHint(text("hint"))
 }
 
 // at gives an interruption the position where it struck.

@@ -89,6 +89,8 @@ func TestFailures(t *testing.T) {
 		{"no dofile", `dofile("/etc/passwd")`, 2, []string{"unknown global"}},
 		{"bad duration", `every("5x", print)`, 2, []string{`bad argument "period" of every`, "5x"}},
 		{"bad function", `every("5s", nil)`, 2, []string{`bad argument "function"`, "nil"}},
+		{"a table like an error", `error{code = "EGUARD", op = "ban.add", msg = "no way", hint = "try later"}`, 3, []string{"ban.add: no way; try later"}},
+		{"a table with half of one", `error{code = "EGUARD"}`, 1, []string{`error object {code = "EGUARD"}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := run(t, context.Background(), c.source)
