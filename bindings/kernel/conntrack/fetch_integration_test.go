@@ -3,6 +3,7 @@ package conntrack
 import (
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -34,9 +35,10 @@ type narrowSocket struct {
 func (*narrowSocket) SetReadBuffer(int) error { return nil }
 
 func (s *narrowSocket) Send(b []byte) error {
+	sent := slices.Clone(b) // the answer may be read into where b is
 	err := s.Socket.Send(b)
 	if s.narrow.sends != nil {
-		s.narrow.sends <- b
+		s.narrow.sends <- sent
 	}
 	return err
 }
