@@ -199,17 +199,9 @@ func (s *Signature) count() string {
 func (c *Call) checkFields(name string, fields []Param, t *lua.LTable) {
 	known := make(map[string]*Param, len(fields))
 	for i := range fields {
-		f := &fields[i]
-		known[f.Name] = f
-		if f.Name == "..." {
-			continue
-		}
-		if v := t.RawGetString(f.Name); v != lua.LNil || !f.Optional {
-			if m := f.Type.fit(v); m != nil {
-				c.Bad(f.Name, "%s", m.text)
-			}
-		}
+		known[fields[i].Name] = &fields[i]
 	}
+	// A field that is misspelt comes before the one that is missing for it.
 	t.ForEach(func(k, v lua.LValue) {
 		s, ok := k.(lua.LString)
 		if item := known["..."]; !ok && item != nil {
@@ -229,4 +221,15 @@ func (c *Call) checkFields(name string, fields []Param, t *lua.LTable) {
 			c.Unknown("field", string(s), names)
 		}
 	})
+	for i := range fields {
+		f := &fields[i]
+		if f.Name == "..." {
+			continue
+		}
+		if v := t.RawGetString(f.Name); v != lua.LNil || !f.Optional {
+			if m := f.Type.fit(v); m != nil {
+				c.Bad(f.Name, "%s", m.text)
+			}
+		}
+	}
 }

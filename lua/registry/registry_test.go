@@ -57,6 +57,7 @@ var tools = NewModule[int]("tools", "functions for tests").
 	Func("either(x: \"a\" | \"b\" | number | box)", "takes one of several", func(_ int, c *Call) int { return 0 }).
 	Func("mixed(x: {...: int 1..9, unit?: text})", "takes items and fields", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Table(1).T.Len())) }).
 	Func("plus(n: number) -> number", "adds too", func(_ int, c *Call) int { return c.Return(lua.LNumber(c.Number(1))) }).
+	Func("need(options: {first: int, second?: int})", "wants a field", func(_ int, c *Call) int { return 0 }).
 	Value("seven: int", "the number 7", func(_ *lua.LState, n int) lua.LValue { return lua.LNumber(n) })
 
 // globals are a function and a value that stand alone.
@@ -87,6 +88,7 @@ func TestCalls(t *testing.T) {
 		{`box(1):plus(10)`, `bad argument "n" of box:plus: 10 is out of range 1 to 9`},
 		{`box(1):plus(1.5)`, `want a whole number, got 1.5`}, {`box(1):plus(0/0)`, `want a whole number`},
 		{`box(1):plus(1, {twise = true})`, `box:plus: unknown field "twise"; did you mean "twice"?`},
+		{`tools.need{frist = 1}`, `tools.need: unknown field "frist"; did you mean "first"?`}, {`tools.need{second = 1}`, `bad argument "first" of tools.need`},
 		{`box(1):plus(1, {true})`, `unexpected item 1`}, {`box(1):plus(1, {unit = "km"})`, `bad argument "unit" of box:plus: want "cm" or "m", got "km"`},
 		{`box(1):plus(1, {wait = "5x"})`, `"5x" is not a duration`}, {`box(1):plus(1, {wait = -1})`, `want a duration such as`},
 		{`box(1):plus(1, {}, 3)`, `box:plus takes at most 2 arguments, got 3`}, {`box(1).plus(2)`, `box:plus is a method of a box; call it with a colon`},
