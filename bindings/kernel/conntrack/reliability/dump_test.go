@@ -123,7 +123,7 @@ func TestReliabilityDumpUnderChurn(t *testing.T) {
 	}
 	t.Logf("%d dumps of %d rows in %v beside %d changes/s: %d stable rows missed, %d seen twice, %d MiB resident",
 		dumps, rows/dumps, took.Round(time.Millisecond), churn.Rate(), missed, twice, most>>10)
-	if churn.Rate() < atLeast {
+	if reliability.Full() && churn.Rate() < atLeast {
 		t.Errorf("load too small: %d changes/s, want %d", churn.Rate(), atLeast)
 	}
 	if missed > 0 {

@@ -74,7 +74,7 @@ func TestReliabilityExactLoss(t *testing.T) {
 	s := l.Stats()
 	t.Logf("%d operations at %d/s: handled %d, kernel dropped %d in %d gaps, together %d", res.Ops, res.Rate(), handled, lost, gaps, handled+lost)
 	switch {
-	case res.Ops < ops || res.Rate() < atLeast:
+	case res.Ops < ops || reliability.Full() && res.Rate() < atLeast:
 		t.Errorf("load too small: %d at %d/s, want %d at %d/s", res.Ops, res.Rate(), ops, atLeast)
 	case handled+lost != made || s.Received != handled || s.Lost != lost || s.Bad != 0:
 		t.Errorf("handled %d + lost %d = %d of %d events; %+v", handled, lost, handled+lost, made, s)
@@ -128,7 +128,7 @@ func TestReliabilityNoLoss(t *testing.T) {
 	p50, p99, worst := quantile(delay[:], 0.5), quantile(delay[:], 0.99), quantile(delay[:], 1)
 	t.Logf("%d events at %d/s: %d lost, kernel to handler %v median, %v p99, %v at most; %.1f a read",
 		handled, res.Rate(), s.Lost, p50, p99, worst, float64(s.Received)/float64(s.Reads))
-	if res.Rate() < atLeast {
+	if reliability.Full() && res.Rate() < atLeast {
 		t.Errorf("load too small: %d/s, want %d/s", res.Rate(), atLeast)
 	}
 	if s.Lost != 0 || s.Received != uint64(ops) {
