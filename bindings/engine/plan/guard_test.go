@@ -123,6 +123,9 @@ func TestRestoreIsBounded(t *testing.T) {
 		ok  bool
 	}{{Options{Share: 0.4}, false}, {Options{Max: 39}, false}, {Options{Share: 0.5, Max: 40}, true}} {
 		p := Restore("a file", from, RestoreOptions{Conflict: ConflictUpdate})
+		if view, err := p.Preview(t.Context(), k, Protection{}, 0); !c.ok && (err != nil || view.Touched != 10 || view.Again != 30) {
+			t.Errorf("it shows %+v, %v", view, err)
+		}
 		res, err := p.Apply(t.Context(), k, c.opt)
 		if (err == nil) != c.ok {
 			t.Errorf("%+v: %v %v", c.opt, res, err)

@@ -76,7 +76,12 @@ func (p *Plan) Preview(ctx context.Context, k conntrack.Kernel, guard Protection
 			if err := s.from.Each(func(e *wire.Entry) error { view.group(&e.Flow, groups); return nil }); err != nil {
 				return nil, err
 			}
-			view.Again += s.from.Len()
+			there, err := s.there(ctx, k)
+			if err != nil {
+				return nil, err
+			}
+			view.Touched += there
+			view.Again += s.from.Len() - there
 		default:
 			a := &application{k: k, res: &Result{}}
 			if _, err := s.find(ctx, a); err != nil {

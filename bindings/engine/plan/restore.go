@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ctsh/ctsh/bindings/engine/restore"
+	"github.com/ctsh/ctsh/bindings/kernel/conntrack"
 	"github.com/ctsh/ctsh/bindings/kernel/conntrack/wire"
 )
 
@@ -51,12 +52,9 @@ func (s *restoreStep) words() (op, target string) {
 
 // find implements step.
 func (s *restoreStep) find(ctx context.Context, a *application) (job, error) {
-	there := 0
-	if s.opt.Conflict == ConflictUpdate {
-		var err error
-		if there, err = s.there(ctx, a); err != nil {
-			return nil, err
-		}
+	there, err := s.there(ctx, a.k)
+	if err != nil {
+		return nil, err
 	}
 	a.touched += there
 	a.made += s.from.Len() - there
@@ -65,10 +63,13 @@ func (s *restoreStep) find(ctx context.Context, a *application) (job, error) {
 }
 
 // there is how many of the flows are in the table, and would be changed.
-func (s *restoreStep) there(ctx context.Context, a *application) (n int, err error) {
+func (s *restoreStep) there(ctx context.Context, k conntrack.Kernel) (n int, err error) {
+	if s.opt.Conflict != ConflictUpdate {
+		return 0, nil
+	}
 	var keys []wire.Key
 	count := func() error {
-		err := a.k.Fetch(ctx, keys, false, func(_ int, v *wire.View) error {
+		err := k.Fetch(ctx, keys, false, func(_ int, v *wire.View) error {
 			if v != nil {
 				n++
 			}
